@@ -1,0 +1,68 @@
+# What a person types and what CI runs are the same targets.
+#   make demo          install, build models/abc.onnx, run it
+#   make test          install what the tests need and run them
+#   make check         lint, formatting, types
+#   make test-wheel    the tests against the built wheel, and a first use without development packages
+#   make test-minimum  the tests with the oldest versions of the dependencies
+#   make compat        the built files in the oldest and newest onnxruntime, and in its CUDA build without a GPU
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENVIRONMENTS := .environments
+PIP := -m pip install --quiet --disable-pip-version-check
+TEST_PACKAGES := pytest hypothesis scikit-learn
+
+.PHONY: demo test check test-wheel test-minimum compat wheel clean
+
+demo: $(VENV)/demo.done
+	$(BIN)/onnxhead build models/abc.json --output models/abc.onnx
+	@echo
+	$(BIN)/onnxhead run models/abc.onnx '[0.5, 0.8, 1.2]'
+
+test: $(VENV)/dev.done
+	$(BIN)/pytest
+
+check: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-wheel: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/wheel
+	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[cpu,safetensors]"
+	$(ENVIRONMENTS)/wheel/bin/python tests/first_use.py
+	$(ENVIRONMENTS)/wheel/bin/python $(PIP) $(TEST_PACKAGES)
+	$(ENVIRONMENTS)/wheel/bin/python -m pytest
+
+test-minimum: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/minimum
+	$(PYTHON) tests/minimum_versions.py > $(ENVIRONMENTS)/minimum/constraints.txt
+	$(ENVIRONMENTS)/minimum/bin/python $(PIP) "$$(echo dist/*.whl)[cpu,safetensors]" $(TEST_PACKAGES) \
+		--constraint $(ENVIRONMENTS)/minimum/constraints.txt
+	$(ENVIRONMENTS)/minimum/bin/python -m pytest
+
+compat: wheel
+	$(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)
+
+wheel: $(VENV)/dev.done
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist > /dev/null
+
+clean:
+	rm -rf $(VENV) $(ENVIRONMENTS) dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+		f"onnxhead needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.done: $(VENV)/bin/python pyproject.toml
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python $(PIP) --editable ".[cpu,safetensors]"
+	@touch $@
+
+$(VENV)/dev.done: $(VENV)/bin/python pyproject.toml
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python $(PIP) --editable ".[dev]"
+	@touch $@ $(VENV)/demo.done

@@ -1,0 +1,28 @@
+"""A classification head's weight and bias as one portable ONNX file: logits and probabilities, proven.
+
+    head = onnxhead.read("weights.npz")
+    onnxhead.save(head, "models/abc.onnx")
+    prediction = onnxhead.load("models/abc.onnx")(features)
+
+What is not exported here, and public: `derivation.explain`, `summary.inspect`, `doctor.diagnose`,
+`reference.refer`.
+"""
+
+from onnxhead.graph import compose
+from onnxhead.head import Head
+from onnxhead.sources import read
+from onnxhead.storage import save
+from onnxhead.verification import verify
+from onnxhead_runtime import Classifier, OnnxHeadError, Prediction, load
+
+__all__ = [
+    "Classifier",
+    "Head",
+    "OnnxHeadError",
+    "Prediction",
+    "compose",
+    "load",
+    "read",
+    "save",
+    "verify",
+]

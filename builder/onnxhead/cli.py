@@ -1,0 +1,219 @@
+"""The command line: it parses, calls and prints.
+
+Results go to standard output, messages to standard error. Exit status 0; 1 for a finding (wrong numbers, a
+row without an answer, a broken installation); 2 for bad usage or input.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import numpy as np
+import typer
+
+import onnxhead
+from onnxhead import display
+from onnxhead.derivation import explain as derive
+from onnxhead.doctor import diagnose
+from onnxhead.model import open_model
+from onnxhead.sources.labels import parse_labels, read_labels
+from onnxhead.summary import inspect as summarise
+from onnxhead_runtime.arrays import to_numeric
+from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, SourceError, VerificationError
+from onnxhead_runtime.formats import read_features, to_document, write_prediction
+
+app = typer.Typer(
+    help="A classification head's weight and bias as one portable ONNX file: logits and probabilities.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[Path, typer.Argument(help="The .onnx file.", show_default=False)]
+Features = Annotated[
+    str,
+    typer.Argument(
+        help="A .npy, .npz, .csv or .json file, an inline JSON array such as '[0.5, 0.8]', or - for JSON on "
+        "standard input.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WeightKey = Annotated[str | None, typer.Option(help="Which array of the source is the weight.")]
+BiasKey = Annotated[str | None, typer.Option(help="Which array, or column of a .csv, is the bias.")]
+
+
+@app.command()
+def build(
+    source: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A .json, .npz, .csv, .safetensors or .onnx file, or two .npy files: weight and bias.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The file to write.", show_default="models/NAME.onnx"),
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="One per class, separated by commas.")] = None,
+    labels_file: Annotated[
+        Path | None, typer.Option(help="One label per line, or a .json array, which keeps types.")
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="classes-first or features-first: the axes of the weight.",
+            show_default="classes-first; features-first for a key named kernel",
+        ),
+    ] = None,
+    weight_key: WeightKey = None,
+    bias_key: BiasKey = None,
+    no_bias: Annotated[bool, typer.Option("--no-bias", help="The head has no bias: it is zero.")] = False,
+    link: Annotated[
+        str | None,
+        typer.Option(help="softmax, sigmoid or ovr.", show_default="the source's, or softmax"),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Divisor of the logits before the link.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build a model from a head's weight and bias, verify it and write it."""
+    head = onnxhead.read(
+        source[0] if len(source) == 1 else source,
+        labels=_labels(labels, labels_file),
+        layout=layout,
+        weight_key=weight_key,
+        bias_key=bias_key,
+        no_bias=no_bias,
+        link=link,
+        temperature=temperature,
+    )
+    report = onnxhead.save(head, output or Path("models") / f"{source[0].stem}.onnx")
+    _print(report, display.report_lines(report), as_json)
+
+
+@app.command()
+def run(
+    model: Model,
+    features: Features,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write all answers to a .npz, .csv or .json file.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or cuda:N. cuda never falls back to the CPU.")
+    ] = "auto",
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Show the K most probable classes of each row.", metavar="K")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a model: logits, probabilities and the decision for each row."""
+    open_model(model)
+    classify = onnxhead.load(model, device=device)
+    prediction = classify(read_features(features))
+    _say(f"device: {classify.device}")
+    if output:
+        write_prediction(prediction, output)
+        _say(f"wrote {len(prediction.logits)} rows to {display.plain(str(output))}")
+    if as_json:
+        print(json.dumps(to_document(prediction), ensure_ascii=False))
+    elif not output:
+        _print_lines(display.prediction_lines(prediction, top))
+    undefined = prediction.undefined_rows
+    if undefined:
+        numbers = ", ".join(map(str, undefined[:20])) + (", ..." if len(undefined) > 20 else "")
+        _say(f"{len(undefined)} rows have no answer (a feature is NaN or a logit overflows): {numbers}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    model: Annotated[
+        Path, typer.Argument(help="The .onnx file, or any source of `build`.", show_default=False)
+    ],
+    features: Features,
+    row: Annotated[int, typer.Option(min=0, help="Which row of several, counted from 0.")] = 0,
+    terms: Annotated[int, typer.Option(min=1, help="How many products to list per class.")] = 8,
+    classes: Annotated[int, typer.Option(min=1, help="How many classes to list, the most probable.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Derive one row's probabilities step by step: products, sum, bias, logit, exp, decision."""
+    head = onnxhead.read(model)
+    rows = np.atleast_2d(to_numeric(read_features(features), "features", FeaturesError))
+    if row >= len(rows):
+        raise FeaturesError(f"--row must be less than the number of rows, got {row} of {len(rows)}")
+    derivation = derive(head, rows[row], terms=terms, classes=classes)
+    _print(derivation, display.derivation_lines(derivation), as_json)
+
+
+@app.command()
+def inspect(model: Model, as_json: AsJson = False) -> None:
+    """Say what is in a model file and which runtimes load it."""
+    summary = summarise(model)
+    _print(summary, display.summary_lines(summary), as_json)
+
+
+@app.command()
+def verify(model: Model, as_json: AsJson = False) -> None:
+    """Check a model's hashes, and its answers against float64."""
+    verification = onnxhead.verify(model)
+    _print(verification, display.verification_lines(verification), as_json)
+    if verification.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say which onnxruntime is installed, which devices start, and what to do if one does not."""
+    diagnosis = diagnose()
+    _print(diagnosis, display.diagnosis_lines(diagnosis), as_json)
+    if diagnosis.findings:
+        raise typer.Exit(1)
+
+
+def main() -> NoReturn:
+    """Run the command line; a user's mistake is a message, never a traceback."""
+    try:
+        app()
+    except OnnxHeadError as error:
+        _say(f"error: {display.plain(str(error))}")
+        sys.exit(1 if isinstance(error, VerificationError) else 2)
+    sys.exit(0)
+
+
+def _labels(labels: str | None, labels_file: Path | None) -> list[Any] | None:
+    if labels is not None and labels_file is not None:
+        raise SourceError("labels must come from --labels or --labels-file, got both")
+    if labels_file is not None:
+        return read_labels(labels_file)
+    return None if labels is None else parse_labels([label.strip() for label in labels.split(",")])
+
+
+def _print(result: Any, lines: Iterable[str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(dataclasses.asdict(result), default=_encode, ensure_ascii=False))
+    else:
+        _print_lines(lines)
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(type(value))

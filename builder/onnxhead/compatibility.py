@@ -1,0 +1,47 @@
+"""Which onnxruntime loads which file: the newest IR version and opset of each release.
+
+From onnxruntime's table of versions (docs/Versioning.md) up to 1.14, and by loading a file at each limit and
+one beyond it from 1.15 on; `make compat` does so again for the oldest and the newest release.
+Releases that raised neither limit are left out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Release(NamedTuple):
+    """The limits of an onnxruntime release and of all later ones up to the next in the table."""
+
+    version: str
+    ir_version: int
+    opset: int
+
+
+RELEASES = (
+    Release("1.0", 6, 11),
+    Release("1.5", 7, 12),
+    Release("1.6", 7, 13),
+    Release("1.13", 8, 17),
+    Release("1.14", 8, 18),
+    Release("1.15", 9, 19),
+    Release("1.17", 9, 20),
+    Release("1.18", 10, 21),
+    Release("1.21", 10, 22),
+    Release("1.23", 11, 23),
+    Release("1.24", 13, 25),
+    Release("1.25", 13, 26),
+)
+
+
+def oldest_onnxruntime(ir_version: int, opset: int) -> str | None:
+    """Return the oldest release that loads such a file, None if none does.
+
+    Example:
+        >>> oldest_onnxruntime(7, 13), oldest_onnxruntime(14, 28)
+        ('1.6', None)
+    """
+    for release in RELEASES:
+        if release.ir_version >= ir_version and release.opset >= opset:
+            return release.version
+    return None

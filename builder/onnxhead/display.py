@@ -1,0 +1,227 @@
+"""Results as text for people; each function returns lines and prints nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from onnxhead.derivation import ClassSteps, Derivation
+from onnxhead.doctor import Diagnosis
+from onnxhead.storage import Report
+from onnxhead.summary import Summary
+from onnxhead.verification import Verification
+from onnxhead_runtime import Prediction
+from onnxhead_runtime.contract import Decision, Label
+
+_BAR_CELLS = 40
+_LISTED_CLASSES = 10
+_LISTED_ROWS = 20
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Say what `save` did."""
+    yield from _table(
+        [
+            ("source", plain(report.origin)),
+            ("weight", f"({report.classes}, {report.features}) float32, bias ({report.classes},)"),
+            ("rounding", f"{report.rounding:.2g} at most" if report.rounding else "none"),
+            ("labels", _label_list(report.labels)),
+            ("link", _link_text(report.link, report.temperature)),
+            ("largest error", f"against float64: {report.check}"),
+            ("file", f"{plain(str(report.path))} ({report.size_bytes:,} bytes)"),
+            *([("data file", plain(str(report.data_path)))] if report.data_path else []),
+            ("sha256", report.sha256),
+        ]
+    )
+
+
+def prediction_lines(prediction: Prediction, top: int | None) -> Iterator[str]:
+    """Show one row with a bar per class, or a batch with a line per row."""
+    if len(prediction.logits) == 1:
+        yield from _row_lines(prediction, top)
+        return
+    pairs = zip(prediction.labels, prediction.top(top or 1), strict=True)
+    for number, (label, best) in enumerate(pairs):
+        if number == _LISTED_ROWS:
+            yield f"... and {len(prediction.logits) - number} more rows: -o FILE keeps them all"
+            return
+        if top is None or label is None:
+            best_text = decimal(best[0][1]) if best else ""
+        else:
+            best_text = ", ".join(f"{show(name)} {decimal(probability)}" for name, probability in best)
+        yield f"row {number}: {show(label)}  {best_text}".rstrip()
+
+
+def derivation_lines(derivation: Derivation) -> Iterator[str]:
+    """Show the steps from features to decision."""
+    yield f"features f = {_vector(derivation.features[:_LISTED_CLASSES])}" + (
+        f" and {len(derivation.features) - _LISTED_CLASSES} more"
+        if len(derivation.features) > _LISTED_CLASSES
+        else ""
+    )
+    for steps in derivation.classes:
+        yield from _class_lines(steps)
+    if derivation.other_classes:
+        yield f"\n{derivation.other_classes} less probable classes are not listed"
+    yield ""
+    yield from _link_lines(derivation)
+    yield ""
+    yield f"decision: {show(derivation.decision)}"
+
+
+def summary_lines(summary: Summary) -> Iterator[str]:
+    """Say what is in a model file."""
+    ours = summary.link is not None
+    oldest = summary.oldest_onnxruntime
+    data = "".join(f" + {plain(path.name)}" for path in summary.data_paths)
+    yield from _table(
+        [
+            ("file", f"{plain(str(summary.path))}{data} ({summary.size_bytes:,} bytes)"),
+            ("inputs", plain("; ".join(map(str, summary.inputs)))),
+            ("outputs", plain("; ".join(map(str, summary.outputs)))),
+            ("operators", plain(" -> ".join(summary.operators[:20]))),
+            ("opset", f"{summary.opset}, IR version {summary.ir_version}"),
+            ("labels", _label_list(summary.labels) if ours else "not stated"),
+            ("link", _link_text(str(summary.link), summary.temperature or 1) if ours else "not stated"),
+            ("weights sha256", summary.weights_sha256 or "not stated"),
+            ("file sha256", summary.sha256),
+            (
+                "loads in",
+                f"onnxruntime {oldest} or newer, also in Node and browsers" if oldest else "-",
+            ),
+            *([("beside ai.onnx", plain(", ".join(summary.other_domains)))] if summary.other_domains else []),
+        ]
+    )
+
+
+def verification_lines(verification: Verification) -> Iterator[str]:
+    """Say whether a model is as it was built."""
+    if verification.check:
+        yield f"largest error against float64: {verification.check}"
+    for finding in verification.findings:
+        yield f"FOUND: {plain(finding)}"
+    if not verification.findings:
+        yield f"{plain(str(verification.path))} is as it was built"
+
+
+def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Say what is installed and what starts."""
+    onnxruntimes: Mapping[str, str | None] = diagnosis.onnxruntimes or {"onnxruntime": None}
+    packages = {**diagnosis.packages, **onnxruntimes}
+    yield from _table(
+        [
+            ("python", diagnosis.python),
+            *((name, version or "not installed") for name, version in packages.items()),
+            *((device.name, device.problem or "starts and answers") for device in diagnosis.devices),
+        ]
+    )
+    yield from (f"FOUND: {finding}" for finding in diagnosis.findings)
+
+
+def show(label: Decision) -> str:
+    """Return a label, or a set of them, as printable text."""
+    if label is None:
+        return "undefined"
+    if isinstance(label, tuple):
+        return "{" + ", ".join(map(show, label)) + "}"
+    return plain(str(label))
+
+
+def plain(text: str) -> str:
+    """Return text in which control characters, which can rewrite a terminal, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def decimal(value: float) -> str:
+    """Return a number with three decimals and no trailing zeros, a tiny one with an exponent.
+
+    Example:
+        >>> [decimal(value) for value in (0.5, 0.11623, 12.0, 3e-7, float("nan"))]
+        ['0.5', '0.116', '12', '3.00e-07', 'nan']
+    """
+    if not math.isfinite(value) or 0 < abs(value) < 0.0005:
+        return f"{value:.2e}"
+    return f"{value + 0.0:.3f}".rstrip("0").rstrip(".")  # + 0.0 turns -0.0 into 0.0
+
+
+def _row_lines(prediction: Prediction, top: int | None) -> Iterator[str]:
+    best = prediction.top(top or _LISTED_CLASSES)[0]
+    if len(prediction.classes) <= _LISTED_CLASSES:
+        yield f"logits         {_vector(prediction.logits[0].tolist())}"
+        yield f"probabilities  {_vector(prediction.probabilities[0].tolist())}"
+    yield f"decision       {show(prediction.labels[0])}"
+    yield ""
+    if top is None and len(prediction.classes) <= _LISTED_CLASSES:
+        best = list(zip(prediction.classes, prediction.probabilities[0].tolist(), strict=True))
+    width = max((len(show(label)) for label, _ in best), default=0)
+    for label, probability in best:
+        yield f"{show(label):<{width}}  {decimal(probability):>8}  {_bar(probability)}".rstrip()
+
+
+def _class_lines(steps: ClassSteps) -> Iterator[str]:
+    yield f"\n{show(steps.label)}"
+    products = [term.product for term in steps.terms]
+    digits = max(len(f"{value:+f}") for value in [*products, steps.rest, steps.bias, steps.logit])
+    for term in steps.terms:
+        factors = f"W[{term.feature}] f[{term.feature}] = {term.weight:.6g} * {term.value:.6g}"
+        yield f"  {factors:<36}  {term.product:>+{digits}f}"
+    if steps.rest_count:
+        yield f"  {f'{steps.rest_count} smaller products':<36}  {steps.rest:>+{digits}f}"
+    yield f"  {'sum':<36}  {steps.total:>+{digits}f}"
+    yield f"  {'+ b':<36}  {steps.bias:>+{digits}f}"
+    yield f"  {'logit z':<36}  {steps.logit:>+{digits}f}"
+
+
+def _link_lines(derivation: Derivation) -> Iterator[str]:
+    tempered = "z" if derivation.temperature == 1 else f"z / {derivation.temperature:g}"
+    argument = f"log sigmoid({tempered})" if derivation.link == "ovr" else tempered
+    shift = f" - {derivation.shift:.3f}" if derivation.shift else ""
+    header = ["class", argument, f"exp({argument}{shift})", "P = exp / sum"]
+    if derivation.link == "sigmoid":
+        header = ["class", argument, f"P = 1 / (1 + exp(-({argument})))"]
+    rows = [tuple(header)]
+    for steps in derivation.classes:
+        exponential = () if steps.exponential is None else (f"{steps.exponential:f}",)
+        scaled = f"{steps.scaled:.{_places(steps.logit)}f}"
+        rows.append((show(steps.label), scaled, *exponential, f"{steps.probability:.3f}"))
+    if derivation.other_classes and derivation.other_exponentials is not None:
+        rows.append((f"{derivation.other_classes} others", "", f"{derivation.other_exponentials:f}", ""))
+    if derivation.exponential_sum is not None:
+        rows.append(("sum", "", f"{derivation.exponential_sum:f}", ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    for row in rows:
+        cells = [f"{row[0]:<{widths[0]}}"]
+        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        yield "  ".join(cells).rstrip()
+
+
+def _places(number: Decimal) -> int:
+    return -int(number.as_tuple().exponent)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    width = max(len(name) for name, _ in rows)
+    return (f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _vector(values: Sequence[float]) -> str:
+    return "[" + ", ".join(map(decimal, values)) + "]"
+
+
+def _bar(probability: float) -> str:
+    if not math.isfinite(probability):
+        return ""
+    eighths = round(probability * _BAR_CELLS * 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def _label_list(labels: Sequence[Label] | None) -> str:
+    if labels is None:
+        return "none: classes are numbered from 0"
+    more = f", ... ({len(labels)} in all)" if len(labels) > _LISTED_CLASSES else ""
+    return ", ".join(map(show, labels[:_LISTED_CLASSES])) + more
+
+
+def _link_text(link: str, temperature: float) -> str:
+    return link if temperature == 1 else f"{link} of logits / {temperature:g}"

@@ -1,0 +1,208 @@
+"""A model file opened for reading: its structure checked, its head recovered.
+
+onnxruntime takes the last of two initializers with one name and older versions follow external data out of
+the model's folder; both are refused here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from onnxhead.graph import compose, compose_external
+from onnxhead.head import Head, weights_sha256
+from onnxhead_runtime.contract import BIAS, FORMAT_KEY, WEIGHT, Metadata
+from onnxhead_runtime.errors import ModelError
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """An .onnx file whose structure is sound.
+
+    Attributes:
+        path: The file.
+        proto: Its content, without external data.
+        size_bytes: Its size, without external data.
+        sha256: Its hexadecimal SHA-256, without external data.
+    """
+
+    path: Path
+    proto: onnx.ModelProto
+    size_bytes: int
+    sha256: str
+
+    @property
+    def props(self) -> dict[str, str]:
+        """The file's `metadata_props`."""
+        return {prop.key: prop.value for prop in self.proto.metadata_props}
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether onnxhead built the file: it states a format."""
+        return FORMAT_KEY in self.props
+
+    @property
+    def data_paths(self) -> list[Path]:
+        """The data files beside the model, sorted by name."""
+        locations = {_location(tensor) for tensor in self.proto.graph.initializer if _is_external(tensor)}
+        return [self.path.with_name(location) for location in sorted(locations)]
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """What the file says about its head.
+
+        Raises:
+            ModelError: onnxhead did not build the file, or its metadata are malformed.
+        """
+        tensor = self._initializers.get(WEIGHT)
+        classes = tensor.dims[0] if tensor is not None and tensor.dims else 0
+        metadata = Metadata.from_props(self.props, classes)
+        if metadata is None:
+            raise ModelError(
+                f"a head can be read from a file that onnxhead built, {self.path} has no {FORMAT_KEY} in "
+                "its metadata"
+            )
+        return metadata
+
+    @cached_property
+    def parameters(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weight (classes, features) and bias (classes,), as they are in the file.
+
+        Raises:
+            ModelError: One is missing, not float32, or shorter than its shape.
+        """
+        return self._read(WEIGHT), self._read(BIAS)
+
+    def head(self) -> Head:
+        """Return the head whose model this is.
+
+        Raises:
+            ModelError: The graph is not the one that onnxhead writes for these parameters and metadata.
+            HeadError: The parameters are not finite.
+        """
+        metadata = self.metadata
+        weight, bias = self.parameters
+        head = Head(
+            weight,
+            bias,
+            labels=metadata.labels,
+            link=metadata.link,
+            temperature=metadata.temperature,
+            origin=str(self.path),
+        )
+        data = self.data_paths
+        expected = compose_external(head, data[0].name) if data else compose(head)
+        for part in ("graph", "opset_import", "ir_version"):
+            if getattr(expected, part) != getattr(self.proto, part):
+                raise ModelError(
+                    f"a model must have the {part.replace('_', ' ')} that onnxhead writes for its weights "
+                    f"and metadata (docs/format.md), {self.path} has another"
+                )
+        return head
+
+    def damages(self) -> list[str]:
+        """Compare the hashes that the file states with its content; one sentence per difference."""
+        found = []
+        if (digest := weights_sha256(*self.parameters)) != self.metadata.weights_sha256:
+            found.append(
+                f"the SHA-256 of weight and bias is {digest}, "
+                f"the file states {self.metadata.weights_sha256 or 'none'}"
+            )
+        for path in self.data_paths:
+            digest = _file_sha256(path)[:12]
+            if path.name.split(".")[-2:] != [digest, "data"]:
+                found.append(f"the SHA-256 of {path.name} begins with {digest}, its name states another")
+        return found
+
+    @cached_property
+    def _initializers(self) -> dict[str, TensorProto]:
+        return {tensor.name: tensor for tensor in self.proto.graph.initializer}
+
+    def _read(self, name: str) -> NDArray[np.float32]:
+        tensor = self._initializers.get(name)
+        if tensor is None or tensor.data_type != TensorProto.FLOAT:
+            raise ModelError(f"a head's model must have a float32 initializer {name}, {self.path} has none")
+        shape = tuple(tensor.dims)
+        if any(length < 1 for length in shape):
+            raise ModelError(f"{name} must have positive lengths, {self.path} has shape {shape}")
+        data = self._read_external(tensor) if _is_external(tensor) else tensor.raw_data
+        if len(data) != 4 * math.prod(shape):
+            raise ModelError(
+                f"{name} {shape} must have {4 * math.prod(shape)} bytes of data, {self.path} has {len(data)}"
+            )
+        return np.frombuffer(data, "<f4").astype(np.float32, copy=False).reshape(shape)
+
+    def _read_external(self, tensor: TensorProto) -> memoryview | bytes:
+        path = self.path.with_name(_location(tensor))
+        if not path.stat().st_size:
+            return b""
+        return np.memmap(path, np.uint8, mode="r").data
+
+
+def open_model(path: str | os.PathLike[str]) -> ModelFile:
+    """Read an .onnx file and check its structure.
+
+    Raises:
+        ModelError: The file is missing, truncated or empty, two initializers have one name, or external
+            data is missing or outside the model's folder.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as cause:
+        raise ModelError(f"a model must be a readable .onnx file, {path} is not: {cause.strerror}") from cause
+    try:
+        proto = onnx.ModelProto.FromString(content)
+    except DecodeError as cause:
+        raise ModelError(f"a model must be an ONNX protobuf, {path} is cut short or none: {cause}") from cause
+    if not proto.graph.node:
+        raise ModelError(f"a model must have a graph with nodes, {path} ({len(content)} bytes) has none")
+    _check_initializers(proto, path)
+    return ModelFile(path, proto, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _check_initializers(proto: onnx.ModelProto, path: Path) -> None:
+    names = [tensor.name for tensor in proto.graph.initializer]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ModelError(f"initializers must have distinct names, {path} has {', '.join(twice)} twice")
+    for tensor in proto.graph.initializer:
+        if _is_external(tensor):
+            _check_external(tensor, path)
+
+
+def _check_external(tensor: TensorProto, path: Path) -> None:
+    location = _location(tensor)
+    if location in ("", ".", "..") or "/" in location or "\\" in location or "\0" in location:
+        raise ModelError(
+            f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location!r}"
+        )
+    data = path.with_name(location)
+    if data.is_symlink() or not data.is_file():
+        raise ModelError(
+            f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location}, "
+            "which is not there: move both files together"
+        )
+
+
+def _is_external(tensor: TensorProto) -> bool:
+    return bool(tensor.data_location == TensorProto.EXTERNAL)
+
+
+def _location(tensor: TensorProto) -> str:
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

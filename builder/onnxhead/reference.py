@@ -1,0 +1,103 @@
+"""The right answer in float64, and how far from it float32 arithmetic may be.
+
+A float32 dot product of n terms is within gamma_n * (sum_j |W_ij f_j| + |b_i|) of the exact one, where
+gamma_n is about n * 2**-24 for plain summation and far less for the blocked summation of every BLAS (Higham,
+Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1). The bound here takes 16 * 2**-24; the
+worst seen in practice is below 5. Products may also underflow, to zero on devices that flush denormals:
+2**-126, the smallest normal number, for each of the n + 1 terms.
+
+The link magnifies an error of the logits at most by 2 / temperature, and adds its own rounding: 1e-6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxhead.head import Head
+from onnxhead_runtime import links
+
+_UNIT_ROUNDOFF = 2.0**-24
+_SMALLEST_NORMAL = 2.0**-126
+_BLOCK_VALUES = 2**22  # float64 copies of the weight are made 32 MiB at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Exact answers for a batch, all float64.
+
+    Attributes:
+        logits: (batch, classes).
+        probabilities: (batch, classes).
+        logits_bound: (batch, classes), the largest right deviation of each logit.
+        probabilities_bound: (batch, 1), the same for every probability of the row.
+    """
+
+    logits: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    logits_bound: NDArray[np.float64]
+    probabilities_bound: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far a result is from the reference, at the element that uses most of its bound.
+
+    Attributes:
+        error: The absolute error there; infinity where one is NaN and the other is not.
+        bound: The bound there.
+    """
+
+    error: float
+    bound: float
+
+    @property
+    def ratio(self) -> float:
+        """Error by bound: right up to 1."""
+        return self.error / self.bound
+
+
+def refer(head: Head, features: NDArray[np.float32]) -> Reference:
+    """Compute the exact answer for `features`, float32 (batch, features).
+
+    Example:
+        >>> head = Head([[1.0, -1.0, 0.5], [0.8, 0.5, -0.3], [-0.5, 1.2, 1.0]], [0.2, -0.1, 0.5])
+        >>> exact = refer(head, np.array([[0.5, 0.8, 1.2]], np.float32))
+        >>> exact.logits.round(3), exact.probabilities.round(3)
+        (array([[0.5 , 0.34, 2.41]]), array([[0.116, 0.099, 0.785]]))
+    """
+    rows = features.astype(np.float64)
+    logits = np.empty((len(rows), head.classes))
+    magnitude = np.empty_like(logits)
+    step = max(1, _BLOCK_VALUES // head.features)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, head.classes, step):
+            block = slice(start, start + step)
+            weight, bias = head.weight[block].astype(np.float64), head.bias[block].astype(np.float64)
+            logits[:, block] = rows @ weight.T + bias
+            magnitude[:, block] = np.abs(rows) @ np.abs(weight).T + np.abs(bias)
+    logits_bound = 16 * _UNIT_ROUNDOFF * magnitude + (head.features + 1) * _SMALLEST_NORMAL
+    widest = logits_bound.max(axis=1, keepdims=True)
+    return Reference(
+        logits,
+        links.probabilities(logits, head.link, head.temperature),
+        logits_bound,
+        2 * widest / head.temperature + 1e-6,
+    )
+
+
+def deviation(
+    result: NDArray[np.float32], exact: NDArray[np.float64], bound: NDArray[np.float64]
+) -> Deviation:
+    """Compare one output of a batch with its reference; NaN is right where both are NaN."""
+    if exact.size == 0:
+        return Deviation(0.0, 1.0)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(result - exact)
+    both_nan = np.isnan(result) & np.isnan(exact)
+    error = np.where(both_nan, 0.0, np.where(np.isnan(error), np.inf, error))
+    bounds = np.broadcast_to(np.where(np.isfinite(bound), bound, 1.0), error.shape)
+    worst = np.unravel_index(np.argmax(error / bounds), error.shape)
+    return Deviation(float(error[worst]), float(bounds[worst]))

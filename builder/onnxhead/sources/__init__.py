@@ -1,0 +1,115 @@
+"""Where heads come from: one module per kind of source, one table that lists them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onnxhead.head import Head
+from onnxhead.sources import arrays, csv, json, npy, npz, onnx, safetensors
+from onnxhead.sources.contents import Contents, Request
+from onnxhead.sources.selection import select
+from onnxhead_runtime.errors import HeadError, SourceError
+
+__all__ = ["read"]
+
+_READERS: dict[str, Callable[[Path, Request], Contents]] = {
+    ".csv": csv.read,
+    ".json": json.read,
+    ".npy": npy.read,
+    ".npz": npz.read,
+    ".onnx": onnx.read,
+    ".safetensors": safetensors.read,
+}
+_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt")
+
+Source = str | os.PathLike[str] | Sequence[Any] | Mapping[str, Any]
+
+
+def read(
+    source: Source,
+    *,
+    labels: Iterable[Any] | None = None,
+    layout: str | None = None,
+    weight_key: str | None = None,
+    bias_key: str | None = None,
+    no_bias: bool = False,
+    link: str | None = None,
+    temperature: float | None = None,
+) -> Head:
+    """Read a head.
+
+    Args:
+        source: A file (.json, .npz, .csv, .safetensors, or an .onnx that onnxhead built), a pair of .npy
+            files (weight, bias), a pair of arrays, or a mapping of names to arrays. No source runs code.
+        labels: One per class; by default those of the source.
+        layout: `classes-first` or `features-first`: which axis of the weight comes first. By default
+            classes-first, and features-first for a `kernel`, as Keras and Flax keep it.
+        weight_key: Which array is the weight; by default the one with a usual name.
+        bias_key: Which array, or which column of a .csv, is the bias; by default the weight's partner.
+        no_bias: The source has no bias: it is zero.
+        link: `softmax`, `sigmoid` or `ovr`; by default what the source states, or softmax.
+        temperature: The divisor of the logits; by default what the source states, or 1.
+
+    Raises:
+        SourceError: The source is unreadable, holds no or more than one weight, or no bias, or its bias or
+            labels contradict the layout.
+        HeadError: The numbers, labels, link or temperature make no head.
+
+    Example:
+        >>> import numpy as np
+        >>> read({"coef_": np.eye(3), "intercept_": np.zeros(3), "classes_": ["a", "b", "c"]})
+        Head(classes=3, features=3, labels=('a', 'b', 'c'), link='softmax')
+        >>> read("models/abc.json").bias
+        array([ 0.2, -0.1,  0.5], dtype=float32)
+    """
+    request = Request(layout, weight_key, bias_key, no_bias)
+    contents = _open(source, request)
+    if labels is None:
+        labels = contents.labels
+    elif isinstance(labels, Iterable) and not isinstance(labels, str):
+        labels = list(labels)
+    selection = select(contents, labels, request)
+    try:
+        return Head(
+            selection.weight,
+            selection.bias,
+            labels=labels,
+            link=link or contents.link or "softmax",
+            temperature=contents.temperature if temperature is None else temperature,
+            origin=selection.origin,
+        )
+    except HeadError as error:
+        raise HeadError(f"{contents.name}: {error}") from error
+
+
+def _open(source: Source, request: Request) -> Contents:
+    if isinstance(source, Mapping):
+        return arrays.from_mapping(source)
+    if isinstance(source, str | os.PathLike):
+        return _open_file(Path(source), request)
+    if isinstance(source, Sequence) and len(source) == 2:
+        weight, bias = source[0], source[1]
+        if isinstance(weight, str | os.PathLike) and isinstance(bias, str | os.PathLike):
+            return npy.read_pair(Path(weight), Path(bias))
+        return arrays.from_mapping({"weight": weight, "bias": bias})
+    raise SourceError(
+        "a source must be a file, a pair (weight, bias) of .npy files or arrays, or a mapping of names to "
+        f"arrays, got {type(source).__name__}"
+    )
+
+
+def _open_file(path: Path, request: Request) -> Contents:
+    suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise SourceError(
+            f"a source must not run code when it is read, {path.name} is a pickle: save weight and bias with "
+            "numpy.savez or safetensors"
+        )
+    if suffix not in _READERS:
+        raise SourceError(f"a source must end in one of {', '.join(_READERS)}, got {path.name}")
+    if not path.is_file():
+        raise SourceError(f"a source must be a file, there is none at {path}")
+    return _READERS[suffix](path, request)

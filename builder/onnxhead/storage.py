@@ -1,0 +1,209 @@
+"""Save a head: write beside the target, verify what was written, then rename.
+
+The target is replaced in one step, the rename of the .onnx, so that a kill at any moment leaves the old
+model or the new one, each whole. Large weights go to a data file named after its content: the new pair lies
+complete beside the old one before that rename, and old data is removed only after it.
+
+Two processes that save to one path take turns, so that whatever temporary file one finds is left by a dead
+one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import mmap
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from onnxhead.graph import compose, compose_external
+from onnxhead.head import Head, little_endian_bytes
+from onnxhead.verification import Check, check_model
+from onnxhead_runtime.contract import Label, Link
+from onnxhead_runtime.errors import VerificationError, WriteError
+
+EXTERNAL_THRESHOLD_BYTES = 64 * 2**20
+_CHUNK_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `save` wrote.
+
+    Attributes:
+        path: The .onnx file.
+        data_path: The data file beside it that holds the weight, or None where the weight is inside.
+        size_bytes: The size of both.
+        sha256: Hexadecimal SHA-256 of the .onnx file.
+        origin: Where the head came from.
+        classes: The number of classes.
+        features: The number of features.
+        labels: One per class; None where classes are numbered from 0.
+        link: How logits become probabilities.
+        temperature: The divisor of the logits before the link.
+        rounding: The largest change that rounding to float32 made to a weight or bias.
+        check: The comparison of the written file's answers with float64.
+    """
+
+    path: Path
+    data_path: Path | None
+    size_bytes: int
+    sha256: str
+    origin: str
+    classes: int
+    features: int
+    labels: tuple[Label, ...] | None
+    link: Link
+    temperature: float
+    rounding: float
+    check: Check
+
+
+def save(head: Head, path: str | os.PathLike[str]) -> Report:
+    """Compose the head's model, verify it in onnxruntime, and write it to `path`.
+
+    Folders that are missing are made. A weight of 64 MiB or more goes to `NAME.<hash>.data` beside the model.
+    What was at `path` stays whole until it is replaced, whatever happens.
+
+    Raises:
+        WriteError: `path` does not end in .onnx or cannot be written.
+        VerificationError: The model's answers are beyond the bound of rounding; nothing was replaced.
+        ProviderError: onnxruntime is missing.
+
+    Example:
+        >>> report = save(Head([[1.0, 2.0], [3.0, 4.0]], [0.0, 1.0]), tmp / "small.onnx")
+        >>> report.path.name, report.data_path, report.check.passed
+        ('small.onnx', None, True)
+    """
+    target = Path(path)
+    if target.suffix != ".onnx":
+        raise WriteError(f"a model's file name must end in .onnx, got {target}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _exclusive(target):
+            try:
+                return _replace(head, target)
+            finally:
+                _remove_unused_data(target)
+    except OSError as cause:
+        raise WriteError(
+            f"a model must be saved to a folder that is writable and has room, {target} was not written and "
+            f"what was there is unchanged: {cause.strerror or cause}"
+        ) from cause
+
+
+def _replace(head: Head, target: Path) -> Report:
+    data_path = _write_data(head, target) if head.weight.nbytes >= EXTERNAL_THRESHOLD_BYTES else None
+    model = compose_external(head, data_path.name) if data_path else compose(head)
+    content = model.SerializeToString(deterministic=True)
+    with _temporary(target.with_name(f".{target.name}.tmp")) as file:
+        file.write(content)
+        _sync(file)
+        check = check_model(Path(file.name), head)
+        if not check.passed:
+            raise VerificationError(
+                "a model's answers must be within rounding of float64, the largest errors are "
+                f"{check}; {target} was not written: run onnxhead doctor and try another onnxruntime"
+            )
+        Path(file.name).replace(target)
+    _sync_folder(target.parent)
+    size = len(content) + (head.weight.nbytes if data_path else 0)
+    return Report(
+        path=target,
+        data_path=data_path,
+        size_bytes=size,
+        sha256=hashlib.sha256(content).hexdigest(),
+        origin=head.origin,
+        classes=head.classes,
+        features=head.features,
+        labels=head.labels,
+        link=head.link,
+        temperature=head.temperature,
+        rounding=head.rounding,
+        check=check,
+    )
+
+
+def _write_data(head: Head, target: Path) -> Path:
+    content = little_endian_bytes(head.weight)
+    digest = hashlib.sha256()
+    with _temporary(target.with_name(f".{target.stem}.data.tmp")) as file:
+        for start in range(0, len(content), _CHUNK_BYTES):
+            chunk = content[start : start + _CHUNK_BYTES]
+            digest.update(chunk)
+            file.write(chunk)
+        _sync(file)
+        path = target.with_name(f"{target.stem}.{digest.hexdigest()[:12]}.data")
+        Path(file.name).replace(path)
+    _sync_folder(target.parent)
+    return path
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[IO[bytes]]:
+    """Open an empty file that is removed unless it has been renamed."""
+    try:
+        with path.open("wb") as file:
+            yield file
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _exclusive(target: Path) -> Iterator[None]:
+    """Hold the lock file of `target`, which is removed before it is given up."""
+    path = target.with_name(f".{target.name}.lock")
+    while True:
+        file = path.open("ab")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if _is_at(file, path):
+            break
+        file.close()  # its last holder removed it: take the one that is there now
+    with file:
+        try:
+            yield
+        finally:
+            path.unlink()
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _remove_unused_data(target: Path) -> None:
+    """Remove data files of `target` that no model in its folder names: an older save's, or a killed one's."""
+    name = re.compile(re.escape(target.stem) + r"\.[0-9a-f]{12}\.data")
+    unused = [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
+    for model in target.parent.glob("*.onnx"):
+        unused = [path for path in unused if not _contains(model, path.name.encode())]
+    for path in unused:
+        path.unlink(missing_ok=True)
+
+
+def _contains(path: Path, text: bytes) -> bool:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(text) >= 0
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

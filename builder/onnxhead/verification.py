@@ -1,0 +1,109 @@
+"""Does a model file give the right numbers? Every answer is held to the bound of `reference`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxhead.head import Head
+from onnxhead.model import open_model
+from onnxhead.reference import Deviation, deviation, refer
+from onnxhead_runtime import load
+
+_RANDOM_ROWS = 13
+_LARGEST_LOGIT = 2.0**100
+
+
+@dataclass(frozen=True)
+class Check:
+    """The comparison of a model's answers with float64.
+
+    Attributes:
+        rows: How many rows were compared.
+        logits: The logit that uses most of its bound.
+        probabilities: The probability that uses most of its bound.
+    """
+
+    rows: int
+    logits: Deviation
+    probabilities: Deviation
+
+    @property
+    def passed(self) -> bool:
+        """Whether every logit and every probability is within its bound."""
+        return self.logits.ratio <= 1 and self.probabilities.ratio <= 1
+
+    def __str__(self) -> str:
+        return (
+            f"logits {self.logits.error:.2g} (bound {self.logits.bound:.2g}), "
+            f"probabilities {self.probabilities.error:.2g} (bound {self.probabilities.bound:.2g}), "
+            f"on {self.rows} rows"
+        )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        path: The model file.
+        check: The comparison with float64; None where the hashes differ, so that there is no head to
+            compare with.
+        findings: One sentence per defect; empty for a file that is as it was built.
+    """
+
+    path: Path
+    check: Check | None
+    findings: list[str]
+
+
+def verify(path: str | os.PathLike[str]) -> Verification:
+    """Check the hashes of a file that onnxhead built, and its answers against float64.
+
+    Raises:
+        ModelError: The file is broken, or onnxhead did not build it.
+        ProviderError: onnxruntime is missing.
+
+    Example:
+        >>> verify("models/abc.onnx").findings
+        []
+    """
+    model = open_model(path)
+    findings = model.damages()
+    if findings:
+        return Verification(model.path, None, findings)
+    check = check_model(model.path, model.head())
+    if not check.passed:
+        findings.append(f"the largest errors against float64 are {check}")
+    return Verification(model.path, check, findings)
+
+
+def check_model(path: Path, head: Head) -> Check:
+    """Run a model file on the CPU and compare its answers with those of the head in float64."""
+    rows = checking_rows(head)
+    prediction = load(path, device="cpu")(rows)
+    exact = refer(head, rows)
+    return Check(
+        len(rows),
+        deviation(prediction.logits, exact.logits, exact.logits_bound),
+        deviation(prediction.probabilities, exact.probabilities, exact.probabilities_bound),
+    )
+
+
+def checking_rows(head: Head) -> NDArray[np.float32]:
+    """Return the rows to check a head on, float32 (rows, features), the same for every call.
+
+    Zeros, ones, minus ones and normal random numbers; scaled down by a power of two for weights so large
+    that the logits would overflow.
+    """
+    random = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, head.features), np.float32)
+    ones = np.ones((1, head.features), np.float32)
+    rows = np.concatenate([0 * ones, ones, -ones, random])
+    largest = 4.0 * head.features * float(max(-head.weight.min(), head.weight.max()))
+    if largest > _LARGEST_LOGIT:
+        rows *= np.float32(2.0 ** np.floor(np.log2(_LARGEST_LOGIT / largest)))
+    return rows

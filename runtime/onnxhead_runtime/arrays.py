@@ -1,0 +1,72 @@
+"""From anything array-like to a checked numpy array, with errors that name the argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxhead_runtime.errors import OnnxHeadError
+
+# ml_dtypes registers bfloat16 with numpy as an extension type, whose kind is "V".
+_EXTENSION_FLOATS = {"bfloat16"}
+
+
+def to_numeric(value: Any, name: str, error: type[OnnxHeadError]) -> NDArray[Any]:
+    """Return `value` as an array of booleans, integers or floats, without a copy where possible.
+
+    Args:
+        value: An array, nested lists, or an object with `__array__` or `__dlpack__`.
+        name: What the array is, for the message.
+        error: The exception to raise.
+
+    Raises:
+        error: The value is ragged, masked, text, complex or not an array of numbers.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise error(f"{name} must have no mask, got a masked array: call .filled(value) first")
+    try:
+        array = _as_array(value)
+    except Exception as cause:  # foreign __array__ and __dlpack__ methods raise what they like
+        raise error(
+            f"{name} must be a rectangular array of numbers in main memory, got "
+            f"{type(value).__name__}: {cause}"
+        ) from cause
+    if array.dtype.kind not in "biuf" and array.dtype.name not in _EXTENSION_FLOATS:
+        raise error(
+            f"{name} must be real numbers, got {describe(array)}; "
+            "convert it first, for example with .astype('float32') or .toarray()"
+        )
+    return array
+
+
+def to_float32(array: NDArray[Any], name: str, error: type[OnnxHeadError]) -> NDArray[np.float32]:
+    """Return `array` as float32 in row order, the array itself where it is that already.
+
+    Raises:
+        error: A finite value lies beyond the range of float32.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = np.ascontiguousarray(array, dtype=np.float32)
+    rounded = rounded.reshape(array.shape)  # ascontiguousarray turns () into (1,)
+    if array.dtype.itemsize > 4 and array.dtype.kind in "iuf":
+        lost = np.isinf(rounded) & np.isfinite(array)
+        if lost.any():
+            where = tuple(int(i) for i in np.argwhere(lost)[0])
+            raise error(
+                f"{name} must fit float32 (largest {np.finfo(np.float32).max:.4g}), "
+                f"got {array[where]:.4g} at {list(where)}"
+            )
+    return rounded
+
+
+def describe(array: NDArray[Any]) -> str:
+    """Return shape and dtype for a message, such as `shape (3, 4), dtype float64`."""
+    return f"shape {array.shape}, dtype {array.dtype}"
+
+
+def _as_array(value: Any) -> NDArray[Any]:
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        return np.from_dlpack(value)
+    return np.asarray(value)

@@ -1,0 +1,189 @@
+"""Features in, predictions out: .npy, .npz, .csv and .json files, and JSON text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision
+from onnxhead_runtime.errors import FeaturesError, WriteError
+from onnxhead_runtime.prediction import Prediction
+
+_FEATURE_KEYS = (FEATURES, "X", "x")
+
+
+def read_features(source: str) -> Any:
+    """Read features from a file, from JSON text such as `[0.5, 0.8]`, or for `-` from standard input.
+
+    Returns:
+        Something array-like, as it stands there: the classifier checks and converts it.
+
+    Raises:
+        FeaturesError: The source is missing or not of its format.
+    """
+    if source.lstrip().startswith("["):
+        return _parse_json(source, "the inline array")
+    if source == "-":
+        return _parse_json(sys.stdin.read(), "standard input")
+    path = Path(source)
+    if not path.is_file():
+        raise FeaturesError(
+            "features must be a file, an inline JSON array such as '[0.5, 0.8]', or - for standard input, "
+            f"there is no file {source}"
+        )
+    if path.suffix.lower() not in _READERS:
+        raise FeaturesError(f"features must be a file in {', '.join(_READERS)}, got {path.name}")
+    return _READERS[path.suffix.lower()](path)
+
+
+def write_prediction(prediction: Prediction, path: Path) -> None:
+    """Write logits, probabilities and labels to a .npz, .csv or .json file, in one step.
+
+    Raises:
+        WriteError: The format is another or the file cannot be written.
+    """
+    if path.suffix.lower() not in _WRITERS:
+        raise WriteError(f"predictions are written to {', '.join(_WRITERS)}, got {path.name}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            _WRITERS[path.suffix.lower()](prediction, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as cause:
+        raise WriteError(
+            f"predictions must go to a folder that is there, writable and has room, {path} was not "
+            f"written: {cause.strerror or cause}"
+        ) from cause
+
+
+def to_document(prediction: Prediction) -> dict[str, Any]:
+    """Return the prediction as JSON data; NaN, which JSON lacks, becomes null."""
+    return {
+        "labels": prediction.labels,
+        LOGITS: _without_nan(prediction.logits),
+        PROBABILITIES: _without_nan(prediction.probabilities),
+    }
+
+
+def _without_nan(array: NDArray[np.float32]) -> list[Any]:
+    values = array.astype(object)
+    values[~np.isfinite(array)] = None
+    return list(values.tolist())
+
+
+def _parse_json(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as cause:
+        raise FeaturesError(f"features must be a JSON array of numbers, {name} is not: {cause}") from cause
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        document = _parse_json(path.read_text("utf-8-sig"), path.name)
+    except UnicodeDecodeError as cause:
+        raise FeaturesError(f"{path.name} must be JSON in UTF-8: {cause}") from cause
+    return document.get(FEATURES) if isinstance(document, dict) else document
+
+
+def _read_numpy(path: Path) -> Any:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return loaded[_choose_array(loaded.files, path)]
+    except FeaturesError:
+        raise
+    except Exception as cause:  # numpy and zipfile raise many kinds for a broken file
+        raise FeaturesError(f"{path.name} must be a numpy file of numbers: {cause}") from cause
+
+
+def _choose_array(keys: list[str], path: Path) -> str:
+    found = keys if len(keys) == 1 else [key for key in _FEATURE_KEYS if key in keys]
+    if len(found) != 1:
+        raise FeaturesError(
+            f"{path.name} must hold one array, or one of them named {' or '.join(_FEATURE_KEYS)}, it holds "
+            f"{', '.join(keys) or 'none'}"
+        )
+    return found[0]
+
+
+def _read_csv(path: Path) -> list[list[float]]:
+    """Read one row of features per line; a first line without numbers is a header."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [row for row in csv.reader(file, strict=True) if row]
+    except (UnicodeDecodeError, csv.Error) as cause:
+        raise FeaturesError(f"{path.name} must be comma-separated text in UTF-8: {cause}") from cause
+    rows = []
+    for number, line in enumerate(lines):
+        try:
+            rows.append([float(cell) for cell in line])
+        except ValueError as cause:
+            if number == 0 and not any(_is_number(cell) for cell in line):
+                continue
+            raise FeaturesError(f"{path.name}: features must be decimals, row {number}: {cause}") from cause
+    return rows
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _write_npz(prediction: Prediction, path: Path) -> None:
+    labels = prediction.labels
+    text = [json.dumps(label) if isinstance(label, tuple) else str(label) for label in labels]
+    kinds = {type(label) for label in labels}
+    # numpy keeps the labels' type where they share one; text otherwise, as object arrays are pickles
+    column = np.array(labels if kinds <= {int} or kinds <= {float} or kinds <= {bool} else text)
+    with path.open("wb") as file:
+        np.savez(file, logits=prediction.logits, probabilities=prediction.probabilities, labels=column)
+
+
+def _write_json(prediction: Prediction, path: Path) -> None:
+    path.write_text(json.dumps(to_document(prediction), ensure_ascii=False) + "\n", "utf-8")
+
+
+def _write_csv(prediction: Prediction, path: Path) -> None:
+    names = [f"{output} {label}" for output in (LOGITS, PROBABILITIES) for label in prediction.classes]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["label", *names])
+        for label, logits, probabilities in zip(
+            prediction.labels, prediction.logits, prediction.probabilities, strict=True
+        ):
+            writer.writerow([_cell(label), *map(str, logits), *map(str, probabilities)])
+
+
+def _cell(label: Decision) -> str:
+    if isinstance(label, tuple):
+        return json.dumps(label, ensure_ascii=False)
+    return "" if label is None else str(label)
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".npy": _read_numpy,
+    ".npz": _read_numpy,
+    ".csv": _read_csv,
+    ".json": _read_json,
+}
+_WRITERS: dict[str, Callable[[Prediction, Path], None]] = {
+    ".npz": _write_npz,
+    ".csv": _write_csv,
+    ".json": _write_json,
+}

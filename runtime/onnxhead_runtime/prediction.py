@@ -1,0 +1,82 @@
+"""What a classifier answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxhead_runtime.contract import Decision, Label, Link
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Logits and probabilities of a batch, always both.
+
+    Attributes:
+        logits: float32 (batch, classes), the raw W f + b.
+        probabilities: float32 (batch, classes).
+        classes: The label of each column.
+        link: How the probabilities came from the logits; None for a file that does not say.
+
+    Example:
+        >>> z = np.array([[0.5, 0.34, 2.41], [np.nan] * 3], dtype=np.float32)
+        >>> p = np.array([[0.116, 0.099, 0.785], [np.nan] * 3], dtype=np.float32)
+        >>> prediction = Prediction(z, p, ("A", "B", "C"), "softmax")
+        >>> prediction.labels
+        ['C', None]
+        >>> [label for label, probability in prediction.top(2)[0]]
+        ['C', 'A']
+        >>> prediction.undefined_rows
+        [1]
+    """
+
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    classes: tuple[Label, ...]
+    link: Link | None
+
+    @property
+    def labels(self) -> list[Decision]:
+        """The decision of each row, None for an undefined row.
+
+        The label with the largest logit: logits still differ where float32 probabilities have become
+        equal. With the link `sigmoid` the tuple of all labels with a probability above 0.5, that is
+        with a positive logit.
+        """
+        undefined = self._undefined()
+        if self.link == "sigmoid":
+            return [
+                None if bad else tuple(self.classes[i] for i in np.flatnonzero(row > 0))
+                for row, bad in zip(self.logits, undefined, strict=True)
+            ]
+        return [
+            None if bad else self.classes[best]
+            for best, bad in zip(self.logits.argmax(axis=1), undefined, strict=True)
+        ]
+
+    def top(self, k: int) -> list[list[tuple[Label, float]]]:
+        """Return the `k` most probable (label, probability) pairs of each row, most probable first.
+
+        All classes where there are fewer than `k`; an empty list for an undefined row; the earlier
+        class first where logits are equal.
+
+        Raises:
+            ValueError: `k` is less than 1.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        order = np.argsort(-self.logits, axis=1, kind="stable")[:, :k]
+        return [
+            [] if bad else [(self.classes[i], float(row[i])) for i in best]
+            for row, best, bad in zip(self.probabilities, order, self._undefined(), strict=True)
+        ]
+
+    @property
+    def undefined_rows(self) -> list[int]:
+        """Rows, counted from 0, whose probabilities are NaN: a feature was NaN or a logit overflowed."""
+        return [int(row) for row in np.flatnonzero(self._undefined())]
+
+    def _undefined(self) -> NDArray[np.bool_]:
+        return np.asarray(np.isnan(self.probabilities).any(axis=1))

@@ -1,0 +1,186 @@
+"""Devices: what is there, what is asked for, what is really used.
+
+onnxruntime falls back to the CPU without an error, and lists CUDA as available on machines that have no
+GPU. Here a device that is asked for is a device that is got: a session for `cuda` is opened with the CUDA
+provider alone, with every fallback off, and its providers are read back.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import re
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from onnxhead_runtime.errors import ModelError, ProviderError
+
+logger = logging.getLogger(__name__)
+
+# They install into the same folder: the second one to be installed overwrites the first.
+_DISTRIBUTIONS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-directml",
+    "onnxruntime-openvino",
+)
+_FATAL = 4  # onnxruntime's log severity: what goes wrong is raised, not printed
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One execution provider.
+
+    Attributes:
+        device: The device's name here, such as `cuda`.
+        name: onnxruntime's name of the provider.
+        extra: The extra of onnxhead that installs it.
+    """
+
+    device: str
+    name: str
+    extra: str
+
+    def options(self, index: int) -> dict[str, str]:
+        """Return the provider's options for device number `index`."""
+        if self.device == "cpu":
+            return {}
+        # TF32 keeps 10 bits of the mantissa: logits would be outside the float32 bound.
+        return {"device_id": str(index), "use_tf32": "0"}
+
+
+CPU = Provider("cpu", "CPUExecutionProvider", "cpu")
+CUDA = Provider("cuda", "CUDAExecutionProvider", "gpu")
+
+
+def open_session(path: str, device: str = "auto") -> tuple[Any, str]:
+    """Open an `onnxruntime.InferenceSession` for the file.
+
+    Args:
+        path: The .onnx file.
+        device: `cpu`, `cuda`, `cuda:N`, or `auto` for CUDA where it starts and the CPU elsewhere.
+
+    Returns:
+        The session and the device that it uses: `cpu` or `cuda:N`.
+
+    Raises:
+        ProviderError: onnxruntime is missing, or the device does not start.
+        ModelError: onnxruntime refuses the file.
+        ValueError: The device's name is none of the above.
+    """
+    match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
+    if not match:
+        raise ProviderError(f"device must be auto, cpu, cuda or cuda:N, got {device!r}")
+    if device == "cpu":
+        return _open_cpu(path), "cpu"
+    index = int(match[1] or 0)
+    if device != "auto":
+        return _open_cuda(path, index), f"cuda:{index}"
+    if CUDA.name in import_onnxruntime().get_available_providers():
+        try:
+            return _open_cuda(path, index), f"cuda:{index}"
+        except ProviderError as reason:
+            logger.warning("device auto takes the CPU: %s", reason)
+    return _open_cpu(path), "cpu"
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime on first use, so that a broken installation is an error with a remedy.
+
+    Raises:
+        ProviderError: It is not installed, or installed in pieces.
+    """
+    try:
+        import onnxruntime
+    except ImportError as cause:
+        raise ProviderError(
+            f"onnxruntime must be installed to run a model, it does not import ({cause}): "
+            'pip install "onnxhead[cpu]", or "onnxhead[gpu]" for CUDA'
+        ) from cause
+    if not hasattr(onnxruntime, "InferenceSession"):
+        raise ProviderError(
+            "onnxruntime must be installed to run a model, its folder is there but empty: "
+            f"{reinstall_command('cpu')}"
+        )
+    module: ModuleType = onnxruntime
+    return module
+
+
+def installed_distributions() -> dict[str, str]:
+    """Return name and version of every onnxruntime distribution that is installed."""
+    found = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def reinstall_command(extra: str) -> str:
+    """Return the command that leaves exactly one onnxruntime, the one of `extra`."""
+    names = " ".join(installed_distributions()) or "onnxruntime"
+    return f'pip uninstall -y {names} && pip install "onnxhead[{extra}]"'
+
+
+def _open_cpu(path: str) -> Any:
+    ort = import_onnxruntime()
+    try:
+        return ort.InferenceSession(path, _session_options(ort), providers=[CPU.name])
+    except Exception as cause:  # onnxruntime's exceptions have no public base
+        raise ModelError(f"onnxruntime {ort.__version__} refuses {path}: {_reason(cause)}") from cause
+
+
+def _open_cuda(path: str, index: int) -> Any:
+    ort = import_onnxruntime()
+    _require_cuda_build(ort)
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls(cudnn=False)
+    options = _session_options(ort)
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    try:
+        session = ort.InferenceSession(
+            path, options, providers=[(CUDA.name, CUDA.options(index))], enable_fallback=0
+        )
+    except Exception as cause:  # onnxruntime's exceptions have no public base
+        _open_cpu(path)  # a file that no provider can load is the file's fault, and raises so
+        raise ProviderError(_not_started(index, _reason(cause))) from cause
+    if session.get_providers()[0] != CUDA.name:
+        raise ProviderError(_not_started(index, f"got {session.get_providers()[0]} instead"))
+    session.disable_fallback()
+    return session
+
+
+def _require_cuda_build(ort: ModuleType) -> None:
+    installed = installed_distributions()
+    if len(installed) > 1:
+        raise ProviderError(
+            "device cuda needs exactly one onnxruntime, installed are "
+            f"{' and '.join(installed)}, which overwrite each other: {reinstall_command('gpu')}"
+        )
+    if CUDA.name not in ort.get_available_providers():
+        raise ProviderError(
+            f"device cuda needs the CUDA build of onnxruntime, installed is "
+            f"{' '.join(installed) or 'another build'} {ort.__version__} without it: "
+            f"{reinstall_command('gpu')}"
+        )
+
+
+def _not_started(index: int, reason: str) -> str:
+    return (
+        f"device cuda:{index} must start or be an error, it does not start: {reason}; "
+        "look at nvidia-smi and onnxhead doctor, or ask for device cpu"
+    )
+
+
+def _session_options(ort: ModuleType) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = _FATAL
+    return options
+
+
+def _reason(cause: Exception) -> str:
+    """Return onnxruntime's message without its prefix, on one line."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(cause))
+    return " ".join(text.split())
