@@ -20,6 +20,7 @@ from onnxhead_runtime.contract import (
     check_labels,
     check_link,
     check_temperature,
+    list_labels,
 )
 from onnxhead_runtime.errors import HeadError
 
@@ -81,12 +82,12 @@ class Head:
         biases, bias_rounding = _to_parameter(bias, BIAS)
         _check_shapes(weights, biases)
         checked_link = check_link(link, HeadError)
-        if labels is not None:
-            labels = list(labels) if not isinstance(labels, str | bytes) else labels
-            if len(weights) == 1 and len(labels) == 2 and checked_link == "softmax":
-                weights = np.concatenate([np.zeros_like(weights), weights])
-                biases = np.concatenate([np.zeros_like(biases), biases])
-            labels = check_labels(labels, len(weights), HeadError)
+        listed = None if labels is None else list_labels(labels, HeadError)
+        if len(weights) == 1 and checked_link == "softmax" and listed is not None and len(listed) == 2:
+            weights = np.concatenate([np.zeros_like(weights), weights])
+            biases = np.concatenate([np.zeros_like(biases), biases])
+        if listed is not None:
+            check_labels(listed, len(weights), HeadError)
         if len(weights) == 1 and checked_link != "sigmoid":
             raise HeadError(
                 f"link {checked_link} must have at least 2 classes (of one class it is always 1), got "
@@ -96,7 +97,7 @@ class Head:
         values = {
             "weight": _read_only(weights),
             "bias": _read_only(biases),
-            "labels": labels,
+            "labels": None if listed is None else tuple(listed),
             "link": checked_link,
             "temperature": check_temperature(temperature, HeadError),
             "rounding": max(weight_rounding, bias_rounding),

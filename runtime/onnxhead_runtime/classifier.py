@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import weakref
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +66,8 @@ class Classifier:
         self._requested_device = device
         session, self.device = self._open()
         self._contract = _read_contract(session, self.path)
-        self._process_and_session = (os.getpid(), session)
+        self._session = session
+        _open_classifiers.add(self)
         self.features = self._contract.features
         self.classes = self._contract.classes
         self.link = self._contract.link
@@ -85,7 +88,7 @@ class Classifier:
             FeaturesError: The width is not the model's, the values are not numbers, or one of them lies
                 beyond float32.
         """
-        logits, probabilities = _run(self._session(), self._to_batch(features))
+        logits, probabilities = _run(self._session or self._reopen(), self._to_batch(features))
         return Prediction(logits, probabilities, self.classes, self.link)
 
     def __repr__(self) -> str:
@@ -102,30 +105,46 @@ class Classifier:
             raise ModelError(f"a model must be an .onnx file, there is no file {self.path}")
         return open_session(str(self.path), self._requested_device)
 
-    def _session(self) -> Any:
-        """Return this process's session: onnxruntime's threads do not survive a fork."""
-        process, session = self._process_and_session
-        if process == os.getpid():
-            return session
+    def _reopen(self) -> Any:
+        """Open this process's session after a fork."""
         session, _ = self._open()
         if _read_contract(session, self.path) != self._contract:
             raise ModelError(
                 f"a forked process opens the model again, {self.path} has been replaced since it was "
                 "loaded: load it again"
             )
-        self._process_and_session = (os.getpid(), session)
+        self._session = session
         return session
+
+    def _abandon_session(self) -> None:
+        # onnxruntime's threads do not survive a fork, and a session that is destroyed waits for them for
+        # ever, at exit too: the child never destroys the one that it inherits
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+        self._session = None
 
     def _to_batch(self, features: Any) -> NDArray[np.float32]:
         array = to_numeric(features, "features", FeaturesError)
         batch = array[np.newaxis] if array.ndim == 1 else array
         if batch.ndim != 2 or batch.shape[1] != self.features:
             width = self.features
-            hint = "; its transpose fits: pass features.T" if batch.shape[0] == width else ""
+            transposed = batch.ndim == 2 and batch.shape[0] == width
+            hint = "; its transpose fits: pass features.T" if transposed else ""
             raise FeaturesError(
                 f"features must be ({width},) or (batch, {width}) for this model, got {describe(array)}{hint}"
             )
         return to_float32(batch, "features", FeaturesError)
+
+
+_open_classifiers: weakref.WeakSet[Classifier] = weakref.WeakSet()
+
+
+def _abandon_sessions() -> None:
+    for classifier in _open_classifiers:
+        classifier._abandon_session()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_sessions)
 
 
 class _Contract(NamedTuple):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -107,23 +107,27 @@ def check_temperature(temperature: float, error: type[OnnxHeadError]) -> float:
     return rounded
 
 
-def check_labels(labels: Iterable[Any], classes: int, error: type[OnnxHeadError]) -> tuple[Label, ...]:
+def list_labels(labels: object, error: type[OnnxHeadError]) -> list[Label]:
     """Return labels as plain Python values, numpy scalars unwrapped.
 
     Raises:
-        error: They are not one per class, not distinct, or not strings, integers, booleans or finite floats.
+        error: They are not a sequence of strings, integers, booleans and finite floats.
     """
     if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
         raise error(f"labels must be a sequence with one label per class, got {labels!r}")
     plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
     for label in plain:
         _check_label(label, error)
-    if len(plain) != classes:
-        raise error(f"labels must be one per class: got {len(plain)} labels for {classes} classes")
-    if len(set(plain)) != len(plain):
-        twice = next(label for label in plain if plain.count(label) > 1)
-        raise error(f"labels must be distinct, got {twice!r} {plain.count(twice)} times")
-    return tuple(plain)
+    return plain
+
+
+def check_labels(labels: Sequence[Label], classes: int, error: type[OnnxHeadError]) -> None:
+    """Raise `error` unless the labels are one per class and distinct."""
+    if len(labels) != classes:
+        raise error(f"labels must be one per class: got {len(labels)} labels for {classes} classes")
+    if len(set(labels)) != len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise error(f"labels must be distinct, got {twice!r} {labels.count(twice)} times")
 
 
 def _check_label(label: object, error: type[OnnxHeadError]) -> None:
@@ -148,7 +152,9 @@ def _parse_labels(text: str, classes: int) -> tuple[Label, ...]:
         raise ModelError("the file's onnxhead.labels must be a JSON array, it is not JSON") from cause
     if not isinstance(labels, list):
         raise ModelError(f"the file's onnxhead.labels must be a JSON array, it is a {type(labels).__name__}")
-    return check_labels(labels, classes, ModelError)
+    listed = list_labels(labels, ModelError)
+    check_labels(listed, classes, ModelError)
+    return tuple(listed)
 
 
 def _parse_temperature(text: str) -> float:

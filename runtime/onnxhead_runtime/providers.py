@@ -7,9 +7,13 @@ provider alone, with every fallback off, and its providers are read back.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import io
 import logging
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -25,6 +29,7 @@ _DISTRIBUTIONS = (
     "onnxruntime-directml",
     "onnxruntime-openvino",
 )
+_TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
 _FATAL = 4  # onnxruntime's log severity: what goes wrong is raised, not printed
 
 
@@ -88,11 +93,14 @@ def open_session(path: str, device: str = "auto") -> tuple[Any, str]:
 def import_onnxruntime() -> ModuleType:
     """Import onnxruntime on first use, so that a broken installation is an error with a remedy.
 
+    Its telemetry is switched off, unless it has been imported or ORT_DISABLE_TELEMETRY been set before.
+
     Raises:
         ProviderError: It is not installed, or installed in pieces.
     """
     try:
-        import onnxruntime
+        with _without_telemetry():
+            import onnxruntime
     except ImportError as cause:
         raise ProviderError(
             f"onnxruntime must be installed to run a model, it does not import ({cause}): "
@@ -105,6 +113,23 @@ def import_onnxruntime() -> ModuleType:
         )
     module: ModuleType = onnxruntime
     return module
+
+
+@contextlib.contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Let an onnxruntime that is imported now neither send usage data nor start a thread for it.
+
+    From 1.29 on it does both by default, and a forked child that inherits that thread hangs when it exits.
+    It reads the variable once, when it is imported; one that is set already is the user's decision.
+    """
+    if _TELEMETRY_SWITCH in os.environ:
+        yield
+        return
+    os.environ[_TELEMETRY_SWITCH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_TELEMETRY_SWITCH]
 
 
 def installed_distributions() -> dict[str, str]:
@@ -135,8 +160,7 @@ def _open_cpu(path: str) -> Any:
 def _open_cuda(path: str, index: int) -> Any:
     ort = import_onnxruntime()
     _require_cuda_build(ort)
-    if hasattr(ort, "preload_dlls"):
-        ort.preload_dlls(cudnn=False)
+    missing = _preload_libraries(ort)
     options = _session_options(ort)
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
@@ -145,7 +169,7 @@ def _open_cuda(path: str, index: int) -> Any:
         )
     except Exception as cause:  # onnxruntime's exceptions have no public base
         _open_cpu(path)  # a file that no provider can load is the file's fault, and raises so
-        raise ProviderError(_not_started(index, _reason(cause))) from cause
+        raise ProviderError(_not_started(index, missing or _reason(cause))) from cause
     if session.get_providers()[0] != CUDA.name:
         raise ProviderError(_not_started(index, f"got {session.get_providers()[0]} instead"))
     session.disable_fallback()
@@ -165,6 +189,16 @@ def _require_cuda_build(ort: ModuleType) -> None:
             f"{' '.join(installed) or 'another build'} {ort.__version__} without it: "
             f"{reinstall_command('gpu')}"
         )
+
+
+def _preload_libraries(ort: ModuleType) -> str:
+    """Load CUDA's libraries from the nvidia packages; return which ones are missing, in words."""
+    if not hasattr(ort, "preload_dlls"):
+        return ""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        ort.preload_dlls(cudnn=False)  # the graph needs no cuDNN
+    missing = re.findall(r"Failed to load ([^:\s]+)", printed.getvalue())
+    return f"{', '.join(missing)} not found, which onnxhead[gpu] installs" if missing else ""
 
 
 def _not_started(index: int, reason: str) -> str:
