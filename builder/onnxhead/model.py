@@ -112,12 +112,11 @@ class ModelFile:
 
     def damages(self) -> list[str]:
         """Compare the hashes that the file states with its content; one sentence per difference."""
+        stated = self.metadata.weights_sha256
+        digest = weights_sha256(*self.parameters)
         found = []
-        if (digest := weights_sha256(*self.parameters)) != self.metadata.weights_sha256:
-            found.append(
-                f"the SHA-256 of weight and bias is {digest}, "
-                f"the file states {self.metadata.weights_sha256 or 'none'}"
-            )
+        if digest != stated:
+            found.append(f"the SHA-256 of weight and bias is {digest}, the file states {stated or 'none'}")
         for path in self.data_paths:
             digest = _file_sha256(path)[:12]
             if path.name.split(".")[-2:] != [digest, "data"]:

@@ -89,7 +89,7 @@ def save(head: Head, path: str | os.PathLike[str]) -> Report:
             try:
                 return _replace(head, target)
             finally:
-                _remove_unused_data(target)
+                _remove_leftovers(target)
     except OSError as cause:
         raise WriteError(
             f"a model must be saved to a folder that is writable and has room, {target} was not written and "
@@ -101,7 +101,7 @@ def _replace(head: Head, target: Path) -> Report:
     data_path = _write_data(head, target) if head.weight.nbytes >= EXTERNAL_THRESHOLD_BYTES else None
     model = compose_external(head, data_path.name) if data_path else compose(head)
     content = model.SerializeToString(deterministic=True)
-    with _temporary(target.with_name(f".{target.name}.tmp")) as file:
+    with _temporary(_model_temporary(target)) as file:
         file.write(content)
         _sync(file)
         check = check_model(Path(file.name), head)
@@ -132,7 +132,7 @@ def _replace(head: Head, target: Path) -> Report:
 def _write_data(head: Head, target: Path) -> Path:
     content = little_endian_bytes(head.weight)
     digest = hashlib.sha256()
-    with _temporary(target.with_name(f".{target.stem}.data.tmp")) as file:
+    with _temporary(_data_temporary(target)) as file:
         for start in range(0, len(content), _CHUNK_BYTES):
             chunk = content[start : start + _CHUNK_BYTES]
             digest.update(chunk)
@@ -178,8 +178,18 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
         return False
 
 
-def _remove_unused_data(target: Path) -> None:
-    """Remove data files of `target` that no model in its folder names: an older save's, or a killed one's."""
+def _model_temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}.tmp")
+
+
+def _data_temporary(target: Path) -> Path:
+    return target.with_name(f".{target.stem}.data.tmp")
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what older and killed saves left: temporary files, and data that no model in the folder uses."""
+    for temporary in (_model_temporary(target), _data_temporary(target)):
+        temporary.unlink(missing_ok=True)
     name = re.compile(re.escape(target.stem) + r"\.[0-9a-f]{12}\.data")
     unused = [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
     for model in target.parent.glob("*.onnx"):

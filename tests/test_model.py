@@ -1,0 +1,205 @@
+"""Model files: what is in them, and every kind of damage."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import onnxhead
+from onnxhead import storage
+from onnxhead.compatibility import RELEASES, oldest_onnxruntime
+from onnxhead.model import open_model
+from onnxhead.summary import inspect
+from onnxhead_runtime.errors import ModelError
+
+
+@pytest.fixture
+def pair(random_head, tmp_path, monkeypatch) -> tuple[Path, Path]:
+    """A model and its data file."""
+    monkeypatch.setattr(storage, "EXTERNAL_THRESHOLD_BYTES", 0)
+    report = onnxhead.save(random_head(), tmp_path / "head.onnx")
+    return report.path, report.data_path
+
+
+def test_inspect_says_what_is_in_the_file(random_head, tmp_path) -> None:
+    head = random_head(labels=["a", "b", 3, 4.5], link="ovr", temperature=2)
+    report = onnxhead.save(head, tmp_path / "head.onnx")
+    summary = inspect(report.path)
+    assert [str(tensor) for tensor in summary.inputs] == ["features float32 [batch, 5]"]
+    assert [str(tensor) for tensor in summary.outputs] == [
+        "logits float32 [batch, 4]",
+        "probabilities float32 [batch, 4]",
+    ]
+    assert (summary.opset, summary.ir_version, summary.oldest_onnxruntime) == (13, 7, "1.6")
+    assert (summary.labels, summary.link, summary.temperature) == (("a", "b", 3, 4.5), "ovr", 2.0)
+    assert (summary.sha256, summary.size_bytes) == (report.sha256, report.size_bytes)
+    assert summary.weights_sha256 == head.metadata().weights_sha256
+
+
+def test_inspect_describes_a_file_of_others(tmp_path) -> None:
+    from test_classifier import compose_by_hand
+
+    summary = inspect(compose_by_hand(tmp_path / "other.onnx"))
+    assert (summary.labels, summary.link, summary.weights_sha256) == (None, None, None)
+    assert (summary.opset, summary.ir_version, summary.oldest_onnxruntime) == (17, 8, "1.13")
+    assert summary.operators == ["MatMul", "Add", "Softmax"]
+
+
+def test_inspect_names_the_data_file(pair) -> None:
+    path, data = pair
+    summary = inspect(path)
+    assert summary.data_paths == [data]
+    assert summary.size_bytes == path.stat().st_size + data.stat().st_size
+
+
+def test_the_table_of_releases_is_ordered_and_ends() -> None:
+    versions = [tuple(map(int, release.version.split("."))) for release in RELEASES]
+    assert versions == sorted(versions)
+    assert [r.opset for r in RELEASES] == sorted(r.opset for r in RELEASES)
+    assert [r.ir_version for r in RELEASES] == sorted(r.ir_version for r in RELEASES)
+    assert oldest_onnxruntime(99, 13) is None
+
+
+def test_the_table_of_releases_is_right_for_the_installed_one(abc) -> None:
+    """A file at the limits loads; one beyond either does not."""
+    import onnxruntime
+
+    installed = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
+    limits = [r for r in RELEASES if tuple(map(int, r.version.split("."))) <= installed][-1]
+    model = onnxhead.compose(abc)
+    for ir_version, opset, loads in (
+        (limits.ir_version, limits.opset, True),
+        (limits.ir_version + 1, limits.opset, False),
+        (limits.ir_version, limits.opset + 1, False),
+    ):
+        model.ir_version, model.opset_import[0].version = ir_version, opset
+        try:
+            onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        except Exception:
+            assert not loads, f"IR {ir_version}, opset {opset} should load in {onnxruntime.__version__}"
+        else:
+            assert loads, f"IR {ir_version}, opset {opset} should not load in {onnxruntime.__version__}"
+
+
+def test_a_sound_file_verifies(pair) -> None:
+    verification = onnxhead.verify(pair[0])
+    assert verification.findings == []
+    assert verification.check.passed
+
+
+def test_a_flipped_bit_in_the_model_is_found(random_head, tmp_path) -> None:
+    path = onnxhead.save(random_head(), tmp_path / "head.onnx").path
+    content = bytearray(path.read_bytes())
+    content[content.index(random_head().weight.tobytes())] ^= 1
+    path.write_bytes(content)
+    findings = onnxhead.verify(path).findings
+    assert len(findings) == 1
+    assert "the SHA-256 of weight and bias is" in findings[0]
+
+
+def test_a_flipped_bit_in_the_data_file_is_found(pair) -> None:
+    path, data = pair
+    content = bytearray(data.read_bytes())
+    content[5] ^= 0x80
+    data.write_bytes(content)
+    findings = onnxhead.verify(path).findings
+    assert len(findings) == 2
+    assert f"the SHA-256 of {data.name} begins with" in findings[1]
+
+
+def test_wrong_answers_are_found(random_head, tmp_path, monkeypatch) -> None:
+    path = onnxhead.save(random_head(), tmp_path / "head.onnx").path
+    monkeypatch.setattr("onnxhead.reference._UNIT_ROUNDOFF", 2.0**-60)  # ask for more than float32 can give
+    assert "the largest errors against float64 are logits" in onnxhead.verify(path).findings[0]
+
+
+def test_a_data_file_cut_short_is_refused(pair) -> None:
+    path, data = pair
+    data.write_bytes(data.read_bytes()[:-4])
+    with pytest.raises(ModelError, match=re.escape("weight (4, 5) must have 80 bytes of data")):
+        onnxhead.verify(path)
+    data.write_bytes(b"")
+    with pytest.raises(ModelError, match=r"has 0$"):
+        onnxhead.verify(path)
+
+
+def test_a_missing_data_file_is_refused(pair) -> None:
+    path, data = pair
+    data.unlink()
+    with pytest.raises(ModelError, match="which is not there: move both files together"):
+        open_model(path)
+
+
+@pytest.mark.parametrize("location", ["../outside.data", "/etc/hostname", "a/b.data", "", "..", "a\\b"])
+def test_data_outside_the_folder_is_refused(pair, location) -> None:
+    path, _ = pair
+    model = onnx.load(path, load_external_data=False)
+    model.graph.initializer[0].external_data[0].value = location
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=re.escape(f"keeps weight in {location!r}")):
+        open_model(path)
+
+
+def test_a_link_out_of_the_folder_is_refused(pair, tmp_path_factory) -> None:
+    path, data = pair
+    outside = tmp_path_factory.mktemp("outside") / "data"
+    data.rename(outside)
+    data.symlink_to(outside)
+    with pytest.raises(ModelError, match="external data must be a file in the model's folder"):
+        open_model(path)
+
+
+def edited(head: onnxhead.Head, path: Path, edit) -> Path:
+    model = onnxhead.compose(head)
+    edit(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            lambda m: m.graph.node[1].attribute[0].__setattr__("i", 0),
+            "must have the graph that onnxhead writes",
+        ),
+        (
+            lambda m: m.graph.node[0].__setattr__("op_type", "MatMul"),
+            "must have the graph that onnxhead writes",
+        ),
+        (lambda m: m.graph.node.pop(), "must have the graph that onnxhead writes"),
+        (lambda m: m.opset_import[0].__setattr__("version", 17), "must have the opset import that onnxhead"),
+        (lambda m: m.__setattr__("ir_version", 8), "must have the ir version that onnxhead writes"),
+        (lambda m: m.graph.initializer.pop(), "must have a float32 initializer bias"),
+        (
+            lambda m: m.graph.initializer[0].__setattr__("data_type", 11),
+            "must have a float32 initializer weight",
+        ),
+        (lambda m: m.graph.initializer[0].dims.__setitem__(0, 9), "labels must be one per class"),
+        (lambda m: m.graph.initializer[0].dims.__setitem__(1, -5), "weight must have positive lengths"),
+        (lambda m: m.graph.initializer[0].dims.__setitem__(1, 6), "weight (3, 6) must have 72 bytes of data"),
+    ],
+)
+def test_a_graph_that_is_not_what_the_metadata_say_is_refused(abc, tmp_path, edit, message) -> None:
+    path = edited(abc, tmp_path / "edited.onnx", edit)
+    with pytest.raises(ModelError, match=re.escape(message)):
+        inspect(path)
+
+
+def test_further_metadata_are_accepted(abc, tmp_path) -> None:
+    path = edited(abc, tmp_path / "more.onnx", lambda m: m.metadata_props.add(key="author", value="me"))
+    assert onnxhead.verify(path).findings == []
+
+
+def test_weights_that_are_not_finite_are_refused(abc, tmp_path) -> None:
+    def edit(model: onnx.ModelProto) -> None:
+        weight = abc.weight.copy()
+        weight[1, 2] = np.nan
+        model.graph.initializer[0].raw_data = weight.tobytes()
+        digest = onnxhead.head.weights_sha256(weight, abc.bias)
+        model.metadata_props[-1].value = digest
+
+    with pytest.raises(onnxhead.OnnxHeadError, match=re.escape("weight must be finite, got nan at [1, 2]")):
+        onnxhead.verify(edited(abc, tmp_path / "nan.onnx", edit))
