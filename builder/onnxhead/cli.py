@@ -24,7 +24,7 @@ from onnxhead.doctor import diagnose
 from onnxhead.model import open_model
 from onnxhead.sources.labels import parse_labels, read_labels
 from onnxhead.summary import inspect as summarise
-from onnxhead_runtime.arrays import to_numeric
+from onnxhead_runtime.arrays import describe, to_numeric
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, SourceError, VerificationError
 from onnxhead_runtime.formats import read_features, to_document, write_prediction
 
@@ -146,8 +146,8 @@ def explain(
     """Derive one row's probabilities step by step: products, sum, bias, logit, exp, decision."""
     head = onnxhead.read(model)
     rows = np.atleast_2d(to_numeric(read_features(features), "features", FeaturesError))
-    if row >= len(rows):
-        raise FeaturesError(f"--row must be less than the number of rows, got {row} of {len(rows)}")
+    if rows.ndim != 2 or row >= len(rows):
+        raise FeaturesError(f"--row must be one of the rows of features, got {row} for {describe(rows)}")
     derivation = derive(head, rows[row], terms=terms, classes=classes)
     _print(derivation, display.derivation_lines(derivation), as_json)
 

@@ -98,11 +98,9 @@ def _read_json(path: Path) -> Any:
 
 def _read_numpy(path: Path) -> Any:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return loaded[_choose_array(loaded.files, path)]
+        with path.open("rb") as file:  # numpy leaves a file that it opened and refused open
+            loaded = np.load(file, allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else loaded[_choose_array(loaded.files, path)]
     except FeaturesError:
         raise
     except Exception as cause:  # numpy and zipfile raise many kinds for a broken file

@@ -38,7 +38,8 @@ def read(path: Path, request: Request) -> Contents:
 
 def _load(path: Path) -> NDArray[Any]:
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:  # numpy leaves a file that it opened and refused open
+            array = np.load(file, allow_pickle=False)
     except Exception as cause:  # numpy raises many kinds for a broken file
         raise SourceError(f"{path.name} must be an .npy file of numbers: {cause}") from cause
     if not isinstance(array, np.ndarray):

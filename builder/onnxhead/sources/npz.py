@@ -17,12 +17,10 @@ def read(path: Path, _: Request) -> Contents:
         SourceError: It is not an .npz file, or its labels are pickled.
     """
     try:
-        archive = np.load(path, allow_pickle=False)
-        keys = archive.files
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            entries = {key: _read_entry(archive, key, path) for key in archive.files}
     except Exception as cause:  # numpy and zipfile raise many kinds for a broken file
         raise SourceError(f"{path.name} must be an .npz file as numpy.savez writes it: {cause}") from cause
-    with archive:
-        entries = {key: _read_entry(archive, key, path) for key in keys}
     labels = next((entries.pop(key).load() for key in LABEL_KEYS if key in entries), None)
     return Contents(path.name, entries, None if labels is None else labels.tolist())
 

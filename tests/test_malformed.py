@@ -1,0 +1,49 @@
+"""The corpus of malformed inputs: refused with a message and exit status 2; nothing is run or written."""
+
+import sys
+
+import corpus
+import pytest
+
+from onnxhead import cli
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "content"),
+    [pytest.param(*case, id=f"{case[0][0]}-{case[1]}") for case in corpus.commands()],
+)
+def test_it_is_refused(arguments, name, content, tmp_path, monkeypatch, capfd) -> None:
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path / "model")
+    (tmp_path / "outside.data").write_bytes(bytes(24))
+    (tmp_path / "model" / "good.onnx").write_bytes(corpus.model())
+    (tmp_path / "model" / name).write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["onnxhead", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main()
+    output, errors = capfd.readouterr()
+    assert exit_info.value.code == 2, errors
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1, "one message, and nothing that onnxruntime prints"
+    assert len(errors) > 40
+    assert output == ""
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == sorted({"good.onnx", name})
+
+
+def test_the_corpus_can_fail(tmp_path, monkeypatch, capfd) -> None:
+    """The same commands accept the same files when they are sound."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.onnx").write_bytes(corpus.model())
+    (tmp_path / "good.npz").write_bytes(corpus.npz(weight=corpus.W, bias=corpus.B))
+    (tmp_path / "x.npy").write_bytes(corpus.npy(corpus.W))
+    for arguments in (
+        ["build", "good.npz", "-o", "out.onnx"],
+        ["run", "good.onnx", "x.npy"],
+        ["explain", "good.onnx", "x.npy"],
+        ["inspect", "good.onnx"],
+        ["verify", "good.onnx"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["onnxhead", *arguments])
+        with pytest.raises(SystemExit) as exit_info:
+            cli.main()
+        assert exit_info.value.code == 0, capfd.readouterr()
