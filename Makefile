@@ -4,7 +4,7 @@
 #   make check         lint, formatting, types
 #   make test-wheel    the tests against the built wheel, and a first use without development packages
 #   make test-minimum  the tests with the oldest versions of the dependencies
-#   make compat        the built files in the oldest and newest onnxruntime, and in its CUDA build without a GPU
+#   make compat        the built files in onnxruntime 1.15 to the newest, and in its CUDA build without a GPU
 
 PYTHON ?= python3
 VENV := .venv

@@ -135,7 +135,7 @@ def test_run_reports_rows_without_an_answer_and_exits_with_1(command) -> None:
     done = command("run", ABC, "[[1, 2, 3], [1, NaN, 3]]", "--json", status=1)
     assert json.loads(done.stdout)["labels"] == ["C", None]
     assert json.loads(done.stdout)["logits"][1] == [None, None, None]
-    assert "1 rows have no answer (a feature is NaN or a logit overflows): 1" in done.stderr
+    assert "without an answer, as a feature is NaN or a logit overflows: rows 1" in done.stderr
     assert "row 1: undefined" in command("run", ABC, "[[1, 2, 3], [1, NaN, 3]]", status=1).stdout
 
 
@@ -166,8 +166,8 @@ def test_explain_sums_up_what_it_does_not_list(command, tmp_path) -> None:
     np.save(tmp_path / "x.npy", random.normal(size=200))
     output = command("explain", "w.npz", "x.npy", "--terms", 3, "--classes", 2).stdout
     assert output.count("  197 smaller products") == 2
-    assert "28 less probable classes are not listed" in output
-    assert "28 others" in output
+    assert "not listed: 28 less probable classes" in output
+    assert "28 more" in output
 
 
 def test_inspect_says_what_is_in_the_file(command) -> None:

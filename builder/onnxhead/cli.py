@@ -128,7 +128,7 @@ def run(
     undefined = prediction.undefined_rows
     if undefined:
         numbers = ", ".join(map(str, undefined[:20])) + (", ..." if len(undefined) > 20 else "")
-        _say(f"{len(undefined)} rows have no answer (a feature is NaN or a logit overflows): {numbers}")
+        _say(f"without an answer, as a feature is NaN or a logit overflows: rows {numbers}")
         raise typer.Exit(1)
 
 

@@ -1,8 +1,7 @@
 """Which onnxruntime loads which file: the newest IR version and opset of each release.
 
-From onnxruntime's table of versions (docs/Versioning.md) up to 1.14, and by loading a file at each limit and
-one beyond it from 1.15 on; `make compat` does so again for the oldest and the newest release.
-Releases that raised neither limit are left out.
+Up to 1.14 from onnxruntime's own table of versions; from 1.15 on `make compat` loads a file at each limit and
+files beyond it in every release of this table. Releases that raised neither limit are left out.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def derivation_lines(derivation: Derivation) -> Iterator[str]:
     for steps in derivation.classes:
         yield from _class_lines(steps)
     if derivation.other_classes:
-        yield f"\n{derivation.other_classes} less probable classes are not listed"
+        yield f"\nnot listed: {_count(derivation.other_classes, 'less probable class')}"
     yield ""
     yield from _link_lines(derivation)
     yield ""
@@ -167,7 +167,7 @@ def _class_lines(steps: ClassSteps) -> Iterator[str]:
         factors = f"W[{term.feature}] f[{term.feature}] = {term.weight:.6g} * {term.value:.6g}"
         yield f"  {factors:<36}  {term.product:>+{digits}f}"
     if steps.rest_count:
-        yield f"  {f'{steps.rest_count} smaller products':<36}  {steps.rest:>+{digits}f}"
+        yield f"  {_count(steps.rest_count, 'smaller product'):<36}  {steps.rest:>+{digits}f}"
     yield f"  {'sum':<36}  {steps.total:>+{digits}f}"
     yield f"  {'+ b':<36}  {steps.bias:>+{digits}f}"
     yield f"  {'logit z':<36}  {steps.logit:>+{digits}f}"
@@ -186,7 +186,7 @@ def _link_lines(derivation: Derivation) -> Iterator[str]:
         scaled = f"{steps.scaled:.{_places(steps.logit)}f}"
         rows.append((show(steps.label), scaled, *exponential, f"{steps.probability:.3f}"))
     if derivation.other_classes and derivation.other_exponentials is not None:
-        rows.append((f"{derivation.other_classes} others", "", f"{derivation.other_exponentials:f}", ""))
+        rows.append((f"{derivation.other_classes} more", "", f"{derivation.other_exponentials:f}", ""))
     if derivation.exponential_sum is not None:
         rows.append(("sum", "", f"{derivation.exponential_sum:f}", ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
@@ -194,6 +194,11 @@ def _link_lines(derivation: Derivation) -> Iterator[str]:
         cells = [f"{row[0]:<{widths[0]}}"]
         cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
         yield "  ".join(cells).rstrip()
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _places(number: Decimal) -> int:

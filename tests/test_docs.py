@@ -1,0 +1,96 @@
+"""The documents: every example is run, and what it shows is what it prints."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import onnxhead
+import onnxhead_runtime
+from onnxhead import cli
+
+README = (ROOT / "README.md").read_text()
+MODULES = [
+    module.name
+    for package in (onnxhead, onnxhead_runtime)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_the_docstrings_run(name, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    module = importlib.import_module(name)
+    assert module.__doc__
+    extra = {"np": np, "tmp": tmp_path}
+    results = doctest.testmod(module, extraglobs=extra, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert results.failed == 0
+    assert results.attempted > 0 or ">>>" not in Path(module.__file__).read_text()
+
+
+def test_the_public_functions_and_classes_have_examples() -> None:
+    for public in ("Head", "compose", "load", "read", "save", "verify", "Prediction"):
+        assert ">>>" in getattr(onnxhead, public).__doc__, public
+
+
+def blocks() -> list[tuple[str, str]]:
+    return re.findall(r"```(python|console)\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_readme_runs_and_prints_what_it_shows(tmp_path, monkeypatch) -> None:
+    """In order, in one folder, as a reader would."""
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    program = Path(sys.executable).with_name("onnxhead")
+    ran = {"python": 0, "console": 0}
+    for language, text in blocks():
+        ran[language] += 1
+        if language == "python":
+            subprocess.run([sys.executable, "-c", text], check=True, capture_output=True)
+            continue
+        line, _, expected = text.partition("\n")
+        assert line.startswith("$ onnxhead ")
+        done = subprocess.run([program, *shlex.split(line)[2:]], check=True, capture_output=True, text=True)
+        assert without_figures(done.stdout) == without_figures(expected), line
+    assert ran == {"python": 2, "console": 3}
+
+
+def without_figures(text: str) -> str:
+    """Drop what differs in its last digits between versions of scikit-learn, numpy and onnxruntime."""
+    text = re.sub(r"\d\.?\d*e-\d+", "X", text)
+    return re.sub(r"sha256 .*", "sha256", text).replace(" \n", "\n").strip()
+
+
+def test_the_readme_names_every_module_and_every_command() -> None:
+    for name in MODULES:
+        parts = name.split(".")
+        shown = "sources/" if "sources" in parts else f"{parts[-1]}.py"
+        assert re.search(rf"^ +{re.escape(shown)} ", README, re.MULTILINE), name
+    for command in cli.app.registered_commands:
+        assert f"onnxhead {command.callback.__name__}" in README
+
+
+def test_the_example_fits_a_screen() -> None:
+    first = blocks()[0][1]
+    assert len([line for line in first.splitlines() if line.strip()]) <= 12
+    assert README.index("make demo") < README.index("make test") < 600
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "format.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_changelog_has_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"## {version}\n" in (ROOT / "CHANGELOG.md").read_text()
