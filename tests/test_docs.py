@@ -65,9 +65,10 @@ def test_the_readme_runs_and_prints_what_it_shows(tmp_path, monkeypatch) -> None
 
 
 def without_figures(text: str) -> str:
-    """Drop what differs in its last digits between versions of scikit-learn, numpy and onnxruntime."""
-    text = re.sub(r"\d\.?\d*e-\d+", "X", text)
-    return re.sub(r"sha256 .*", "sha256", text).replace(" \n", "\n").strip()
+    """Drop what differs between two fits of one model: scikit-learn's solver stops where it stops."""
+    text = re.sub(r"\d\.?\d*e-\d+", "tiny", text)
+    text = re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.1f}", text)
+    return re.sub(r"sha256 .*|[▏▎▍▌▋▊▉]", "", text).strip()
 
 
 def test_the_readme_names_every_module_and_every_command() -> None:
