@@ -38,8 +38,11 @@ def in_fork(work: Callable[[], int]) -> int:
 def save(head: onnxhead.Head, kill_before: int | None = None) -> int:
     count = 0
 
-    def hook(event: str, _: object) -> None:
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal count
+        if event == "open" and str(arguments[0]).endswith("/head.onnx"):
+            # what a kill in the middle of a write would tear is never opened for writing
+            assert not int(arguments[2]) & (os.O_WRONLY | os.O_RDWR), "the model is written in place"
         if event in EVENTS:
             count += 1
             if count == kill_before:
@@ -49,7 +52,7 @@ def save(head: onnxhead.Head, kill_before: int | None = None) -> int:
     sync = os.fsync  # not audited
 
     def audited_sync(descriptor: int) -> None:
-        hook("open", None)
+        hook("os.rename", ())
         sync(descriptor)
 
     os.fsync = audited_sync

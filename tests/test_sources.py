@@ -237,6 +237,23 @@ def test_what_makes_no_head_is_refused_with_the_name_of_the_source(tmp_path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('{"weight": [[NaN]], "bias": [0]}', "h.json: numbers must be finite, got NaN"),
+        ('{"weight": [[1]], "bias": [-Infinity]}', "h.json: numbers must be finite, got -Infinity"),
+        ('{"bias": [1], "bias": [2]}', "h.json: keys must be distinct, got 'bias' 2 times"),
+        ('{"a": {"b": 1, "b": 2}}', "h.json: keys must be distinct, got 'b' 2 times"),
+        ("[1, 2]", 'h.json must be an object such as {"weight": [[...]], "bias": [...]}, got a list'),
+        ('{"weight"', "h.json must be JSON in UTF-8"),
+    ],
+)
+def test_json_that_is_not_a_head_is_refused(tmp_path, text, message) -> None:
+    (tmp_path / "h.json").write_text(text)
+    with pytest.raises(SourceError, match=re.escape(message)):
+        onnxhead.read(tmp_path / "h.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
         ("", "it has no row of numbers"),
         ("label,w0,bias\n", "it has no row of numbers"),
         ("cat,1,2\ndog,3\n", "rows must have one length, the first has 3 cells and class row 2 has 2"),

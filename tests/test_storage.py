@@ -220,16 +220,31 @@ def test_killed_at_any_time_with_others_saving_the_model_is_whole(random_head, t
     assert names(tmp_path) == ["head.onnx"], "what a killed process left is removed by the next save"
 
 
+TAKE_TURNS = """
+import sys, time, numpy, onnxhead
+from onnxhead import storage
+from pathlib import Path
+storage.EXTERNAL_THRESHOLD_BYTES = 0
+heads = [onnxhead.Head(numpy.full((40, 40), i + 2 * int(sys.argv[1])), numpy.zeros(40)) for i in range(2)]
+Path(f"ready-{sys.argv[1]}").touch()
+while not Path("go").exists():
+    time.sleep(0.001)
+for number in range(60):
+    onnxhead.save(heads[number % 2], "models/head.onnx")
+"""
+
+
 def test_processes_that_save_to_one_path_take_turns(tmp_path) -> None:
-    program = (
-        "import sys, numpy, onnxhead\n"
-        "from onnxhead import storage\n"
-        "storage.EXTERNAL_THRESHOLD_BYTES = 0\n"
-        "for seed in range(10):\n"
-        "    weight = numpy.random.default_rng(seed % 2 + 2 * int(sys.argv[1])).normal(size=(40, 40))\n"
-        "    onnxhead.save(onnxhead.Head(weight, numpy.zeros(40)), 'head.onnx')\n"
-    )
-    workers = [subprocess.Popen([sys.executable, "-c", program, str(i)], cwd=tmp_path) for i in range(4)]
-    assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0, 0]
-    assert onnxhead.verify(tmp_path / "head.onnx").findings == []
-    assert len(names(tmp_path)) == 2
+    workers = [subprocess.Popen([sys.executable, "-c", TAKE_TURNS, str(i)], cwd=tmp_path) for i in range(4)]
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("ready-*"))) < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        (tmp_path / "go").touch()
+        assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0, 0]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert onnxhead.verify(tmp_path / "models" / "head.onnx").findings == []
+    assert len(names(tmp_path / "models")) == 2
