@@ -1,8 +1,12 @@
 """The command line: what each command prints, and its exit status."""
 
+import importlib.metadata
 import json
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -32,7 +36,7 @@ def test_build_alone_does_the_right_thing_and_says_what(command, tmp_path) -> No
     )
     content = (tmp_path / "models" / "weights.onnx").read_bytes()
     assert lines["source"] == "weights.npz: W (2, 2) float64, b (2,) float64"
-    assert lines["weight"] == "(2, 2) float32, bias (2,)"
+    assert lines["head"] == "2 classes x 2 features, float32"
     assert lines["rounding"] == "1.5e-09 at most"
     assert lines["labels"] == "no, yes"
     assert lines["link"] == "softmax"
@@ -83,9 +87,9 @@ def test_run_shows_one_row_with_a_bar_per_class(command) -> None:
 def test_run_shows_a_batch_with_a_line_per_row(command, tmp_path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((25, 3)))
     lines = command("run", ABC, "x.npy").stdout.splitlines()
-    assert lines[0] == "row 0: C  0.437"
+    assert lines[0] == "row 0: C (0.437)"
     assert lines[20] == "... and 5 more rows: -o FILE keeps them all"
-    assert command("run", ABC, "x.npy", "--top", 2).stdout.splitlines()[0] == "row 0: C  C 0.437, A 0.324"
+    assert command("run", ABC, "x.npy", "--top", 2).stdout.splitlines()[0] == "row 0: C (0.437), A (0.324)"
 
 
 def test_run_shows_the_most_probable_of_many_classes(command, tmp_path) -> None:
@@ -118,6 +122,7 @@ def test_run_writes_all_rows(command, tmp_path, name) -> None:
             assert np.array_equal(written["logits"], expected.logits)
             assert np.array_equal(written["probabilities"], expected.probabilities)
             assert written["labels"].tolist() == expected.labels
+            assert written["labels"].dtype.kind == "U"
     elif name == "out.json":
         written = json.loads((tmp_path / name).read_text())
         assert np.array_equal(np.float32(written["probabilities"]), expected.probabilities)
@@ -131,12 +136,55 @@ def test_run_writes_all_rows(command, tmp_path, name) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "x.npy"])
 
 
-def test_run_reports_rows_without_an_answer_and_exits_with_1(command) -> None:
+def test_run_reports_rows_without_an_answer_and_exits_with_1(command, tmp_path) -> None:
     done = command("run", ABC, "[[1, 2, 3], [1, NaN, 3]]", "--json", status=1)
     assert json.loads(done.stdout)["labels"] == ["C", None]
+    command("run", ABC, "[[1, 2, 3], [1, NaN, 3]]", "-o", "out.npz", status=1)
+    with np.load(tmp_path / "out.npz") as written:
+        assert written["labels"].tolist() == ["C", ""]
     assert json.loads(done.stdout)["logits"][1] == [None, None, None]
     assert "without an answer, as a feature is NaN or a logit overflows: rows 1" in done.stderr
     assert "row 1: undefined" in command("run", ABC, "[[1, 2, 3], [1, NaN, 3]]", status=1).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0,1,2\n1,2,3\n", "x.csv: the first line is 0, 1, 2, ...: is it a header? Give the columns names"),
+        ("", "x.csv must hold rows of features, it holds none"),
+        ("a,b,c\n", "row 1 has 'a' in column 1"),
+        ("1,2,3\n1,,3\n", "x.csv: features must be decimals, separated by commas, row 2 has '' in column 2"),
+        ("1;2;3\n4;5;6\n", "separated by commas, row 1 has '4;5;6' in column 1"),
+    ],
+)
+def test_tables_that_are_not_features_are_refused(command, tmp_path, text, message) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    assert message in command("run", ABC, "x.csv", status=2).stderr
+
+
+def test_json_has_the_most_probable_classes_when_asked(command) -> None:
+    document = json.loads(command("run", ABC, "[0.5, 0.8, 1.2]", "--top", 2, "--json").stdout)
+    assert [label for label, _ in document["top"][0]] == ["C", "A"]
+
+
+def test_a_full_standard_output_is_a_message() -> None:
+    program = Path(sys.executable).with_name("onnxhead")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([program, "inspect", ABC], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output must be writable: No space left on device\n"
+
+
+def test_a_terminal_without_bars_still_gets_the_numbers() -> None:
+    program = Path(sys.executable).with_name("onnxhead")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([program, "run", ABC, "[1, 2, 3]"], env=environment, capture_output=True)
+    assert done.returncode == 0
+    assert b"decision       C" in done.stdout
+
+
+def test_the_version_is_that_of_the_package(command) -> None:
+    assert command("--version").stdout == f"onnxhead {importlib.metadata.version('onnxhead')}\n"
 
 
 def test_run_never_answers_for_cuda_on_the_cpu(command) -> None:
@@ -227,10 +275,21 @@ def test_doctor_tries_every_device(command) -> None:
         ),
         (
             ["run", str(ABC), "[1, 2, 3]", "-o", "out.txt"],
-            "predictions are written to .npz, .csv, .json, got",
+            "predictions are written to a file in .npz, .csv, .json, got out.txt",
         ),
-        (["run", str(ABC), "[1, 2, 3]", "-o", "no/out.npz"], "no/out.npz was not written: No such file"),
-        (["run", str(ABC), "weights.json"], "features must be real numbers, got shape (), dtype object"),
+        (
+            ["run", str(ABC), "[1, 2, 3]", "-o", "weights.json/out.npz"],
+            "weights.json/out.npz was not written",
+        ),
+        (
+            ["run", str(ABC), '{"rows": 1}'],
+            'or one under "features" in an object, the inline array is a dict',
+        ),
+        (["run", str(ABC), "[[1, 2, 3], [1, 2]]"], "got rows of different lengths: row 1 has 2, row 0 has 3"),
+        (
+            ["run", str(ABC), "weights.json"],
+            'features must be a JSON array of numbers, or one under "features" in an object, weights.json is',
+        ),
         (
             ["run", str(ABC), "[1, 2, 3]", "--device", "tpu"],
             "device must be auto, cpu, cuda or cuda:N, got 'tpu'",
@@ -242,7 +301,7 @@ def test_doctor_tries_every_device(command) -> None:
         (["explain", str(ABC), "[1, 2]"], "one row of 3 features can be explained"),
         (
             ["inspect", "weights.json"],
-            "error: a model must be an ONNX protobuf, weights.json is cut short or none",
+            "error: a model must be an ONNX file, weights.json is none, or cut short",
         ),
         (["verify", "."], "error: a model must be a readable .onnx file, . is not: Is a directory"),
         (["run", str(ABC)], "Missing argument"),

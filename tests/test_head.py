@@ -106,11 +106,11 @@ NAN, INF = float("nan"), float("inf")
         (([[1.0, NAN], [0.0, 0.0]], B), "weight must be finite, got nan at [0, 1]"),
         ((W, [0.0, -INF]), "bias must be finite, got -inf at [1]"),
         (([[1e39, 0.0], [0.0, 0.0]], B), "weight must fit float32 (largest 3.403e+38), got 1e+39 at [0, 0]"),
-        (([["a", "b"], ["c", "d"]], B), "weight must be real numbers, got shape (2, 2), dtype <U1"),
+        (([["a", "b"], ["c", "d"]], B), "weight must be real numbers, got text among them"),
         ((W.astype(complex), B), "weight must be real numbers, got shape (2, 3), dtype complex128"),
         ((W > 2, B), "weight must be real numbers, got shape (2, 3), dtype bool"),
         ((W.astype(object), B), "weight must be real numbers, got shape (2, 3), dtype object"),
-        (([[1.0, 2.0], [3.0]], B), "weight must be a rectangular array of numbers in main memory, got list"),
+        (([[1.0, 2.0], [3.0]], B), "got rows of different lengths: row 1 has 1, row 0 has 2"),
         ((np.ma.masked_equal(W, 2.0), B), "weight must have no mask, got a masked array"),
         ((W[:1], [0.0]), "link softmax must have at least 2 classes (of one class it is always 1)"),
     ],
@@ -129,8 +129,13 @@ def test_arrays_that_make_no_head_are_refused(arguments: tuple, message: str) ->
         ({"labels": ["a", None]}, "labels must be strings, integers, booleans or floats, got None of type"),
         ({"labels": [0.5, NAN]}, "labels must be finite, got nan"),
         ({"labels": ["a", "\ud800"]}, "labels must be text that UTF-8 can hold"),
-        ({"labels": "ab"}, "labels must be a sequence with one label per class, got 'ab'"),
-        ({"labels": 5}, "labels must be a sequence with one label per class, got 5"),
+        ({"labels": "ab"}, "labels must be a sequence with one label per class, in their order, got 'ab'"),
+        (
+            {"labels": {0: "a", 1: "b"}},
+            "labels must be a sequence with one label per class, in their order, got {0",
+        ),
+        ({"labels": {"a", "b"}}, "labels must be a sequence with one label per class, in their order, got {"),
+        ({"labels": 5}, "labels must be a sequence with one label per class, in their order, got 5"),
         ({"link": "probit"}, "link must be one of softmax, sigmoid, ovr, got 'probit'"),
         ({"temperature": 0}, "temperature must be positive and finite in float32, got 0"),
         ({"temperature": -1.0}, "temperature must be positive and finite in float32, got -1.0"),
@@ -142,6 +147,13 @@ def test_arrays_that_make_no_head_are_refused(arguments: tuple, message: str) ->
 def test_settings_that_make_no_head_are_refused(arguments: dict, message: str) -> None:
     with pytest.raises(HeadError, match=re.escape(message)):
         Head(W, B, **arguments)
+
+
+def test_a_binary_head_has_the_link_softmax() -> None:
+    with pytest.raises(
+        HeadError, match="a single row of weights with two labels is a binary head, whose link is"
+    ):
+        Head(W[:1], B[:1], labels=["no", "yes"], link="sigmoid")
 
 
 def test_one_class_is_for_the_link_sigmoid_alone() -> None:

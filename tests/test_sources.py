@@ -78,7 +78,10 @@ def test_safetensors(tmp_path, dtype) -> None:
     numpy_safetensors.save_file(tensors | {"fc.bias": B.astype(kind)}, tmp_path / "h.safetensors")
     head = onnxhead.read(tmp_path / "h.safetensors", labels=LABELS)
     check(head, tuple(LABELS))
-    assert head.origin == f"h.safetensors: fc.weight (3, 4) {dtype}, fc.bias (3,) {dtype}"
+    assert (
+        head.origin
+        == f"h.safetensors: fc.weight (3, 4) {dtype}, fc.bias (3,) {dtype}; not used: encoder.0.weight"
+    )
 
 
 def test_csv_with_a_header_that_names_the_bias(tmp_path) -> None:
@@ -92,6 +95,18 @@ def test_csv_with_a_header_that_names_the_bias(tmp_path) -> None:
 def test_csv_without_a_header_has_the_bias_last(tmp_path) -> None:
     rows = [[label, *weights, bias] for label, bias, weights in zip(range(3), B, W.tolist(), strict=True)]
     check(onnxhead.read(write_csv(tmp_path / "h.csv", rows)), (0, 1, 2))
+
+
+def test_a_table_that_pandas_wrote_without_names(tmp_path) -> None:
+    rows = [[label, *weights, bias] for label, bias, weights in zip(LABELS, B, W.tolist(), strict=True)]
+    path = write_csv(tmp_path / "h.csv", [["", 0, 1, 2, 3, 4], *rows])
+    check(onnxhead.read(path, bias_key="4"), tuple(LABELS))
+
+
+def test_what_is_not_used_is_named(tmp_path) -> None:
+    document = {"weight": W.tolist(), "bias": B.tolist(), "lables": LABELS, "temp": 2}
+    head = onnxhead.read(write_json(tmp_path / "h.json", document))
+    assert head.origin == "h.json: weight (3, 4) float64, bias (3,) float64; not used: lables, temp"
 
 
 def test_csv_without_bias(tmp_path) -> None:
@@ -160,7 +175,7 @@ def test_a_binary_head_from_scikit_learn_as_it_is() -> None:
         (
             {"weight": W, "W": W, "bias": B},
             {},
-            "a source must hold one weight, the arrays holds weight (3, 4) float64, W (3, 4) float64: choose",
+            "a source must hold one weight, the mapping holds weight (3, 4) float64, W (3, 4) float64: choose",
         ),
         (
             {"fc.weight": W, "fc.bias": B, "head.weight": W, "head.bias": B},
@@ -170,20 +185,24 @@ def test_a_binary_head_from_scikit_learn_as_it_is() -> None:
         (
             {"a": W, "c": B},
             {},
-            "the arrays holds a (3, 4) float64, c (3,) float64: name yours with",
+            "the mapping holds a (3, 4) float64, c (3,) float64: name yours with",
         ),
-        ({}, {}, "the arrays holds nothing else: name yours"),
+        ({}, {}, "the mapping holds nothing else: name yours"),
         (
             {"weight": W},
             {},
-            "weight weight must have a bias, the arrays has no bias but nothing else: name it",
+            "the weight weight must have a bias, the mapping has no bias but nothing else: name it",
         ),
         (
             {"weight": W, "b": B},
             {},
             "has no bias but b (3,) float64: name it with --bias-key (bias_key=), or",
         ),
-        ({"weight": W, "bias": B}, {"no_bias": True}, "no_bias is for a source without bias, the arrays has"),
+        (
+            {"weight": W, "bias": B},
+            {"no_bias": True},
+            "no_bias is for a source without bias, the mapping has",
+        ),
         (
             {"weight": W, "bias": B},
             {"weight_key": "w"},
@@ -207,7 +226,7 @@ def test_a_binary_head_from_scikit_learn_as_it_is() -> None:
         (
             {"weight": [[1, 2], [3]], "bias": B},
             {},
-            "the arrays: weight must be a rectangular array of numbers",
+            "the mapping: weight must be a rectangular array of numbers",
         ),
         (
             "head.pkl",
@@ -256,6 +275,9 @@ def test_json_that_is_not_a_head_is_refused(tmp_path, text, message) -> None:
     [
         ("", "it has no row of numbers"),
         ("label,w0,bias\n", "it has no row of numbers"),
+        (",1,2\n,3,4\n", "a row must begin with its label, class row 1 has none"),
+        ("f,cat,dog\nage,1,2\nbias,3,4\n", "a row must be a class, one is named bias: transpose the table"),
+        (",0,1,2\ncat,1,2,3\ndog,4,5,6\n", "one column must be the bias, 0 are named bias or intercept"),
         ("cat,1,2\ndog,3\n", "rows must have one length, the first has 3 cells and class row 2 has 2"),
         ("cat;1;2\ndog;3;4\n", "must hold a label and its weights, separated by commas, got 'dog;3;4'"),
         ("label\ncat\ndog\n", "must hold a label and its weights, separated by commas, got 'cat'"),

@@ -14,7 +14,7 @@ import onnxhead
 from onnxhead import storage
 from onnxhead.reference import Deviation
 from onnxhead.verification import Check
-from onnxhead_runtime.errors import VerificationError, WriteError
+from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
 HERE = Path(__file__).parent
 
@@ -127,6 +127,11 @@ def test_another_ending_is_refused(random_head, tmp_path, name) -> None:
     with pytest.raises(WriteError, match=r"a model's file name must end in \.onnx, got"):
         onnxhead.save(random_head(), tmp_path / name)
     assert names(tmp_path) == []
+
+
+def test_what_is_no_head_is_refused(tmp_path) -> None:
+    with pytest.raises(HeadError, match=r"save takes a Head, got tuple: pass onnxhead\.Head\(weight, bias\)"):
+        onnxhead.save((np.eye(2), np.zeros(2)), tmp_path / "head.onnx")
 
 
 def test_a_folder_in_the_way_is_an_error(random_head, tmp_path) -> None:

@@ -7,7 +7,10 @@ row without an answer, a broken installation); 2 for bad usage or input.
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
@@ -26,7 +29,7 @@ from onnxhead.sources.labels import parse_labels, read_labels
 from onnxhead.summary import inspect as summarise
 from onnxhead_runtime.arrays import describe, to_numeric
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, SourceError, VerificationError
-from onnxhead_runtime.formats import read_features, to_document, write_prediction
+from onnxhead_runtime.formats import check_output, read_features, to_document, write_prediction
 
 app = typer.Typer(
     help="A classification head's weight and bias as one portable ONNX file: logits and probabilities.",
@@ -114,6 +117,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a model: logits, probabilities and the decision for each row."""
+    if output:
+        check_output(output)
     open_model(model)
     classify = onnxhead.load(model, device=device)
     prediction = classify(read_features(features))
@@ -122,7 +127,7 @@ def run(
         write_prediction(prediction, output)
         _say(f"wrote {len(prediction.logits)} rows to {display.plain(str(output))}")
     if as_json:
-        print(json.dumps(to_document(prediction), ensure_ascii=False))
+        print(json.dumps(to_document(prediction, top), ensure_ascii=False))
     elif not output:
         _print_lines(display.prediction_lines(prediction, top))
     undefined = prediction.undefined_rows
@@ -179,12 +184,36 @@ def doctor(as_json: AsJson = False) -> None:
 
 def main() -> NoReturn:
     """Run the command line; a user's mistake is a message, never a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no bars still gets the numbers
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except OnnxHeadError as error:
         _say(f"error: {display.plain(str(error))}")
         sys.exit(1 if isinstance(error, VerificationError) else 2)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to write at exit
+        _say(f"error: standard output must be writable: {error.strerror}")
+        sys.exit(2)
     sys.exit(0)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"onnxhead {importlib.metadata.version('onnxhead')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 def _labels(labels: str | None, labels_file: Path | None) -> list[Any] | None:

@@ -24,7 +24,7 @@ def report_lines(report: Report) -> Iterator[str]:
     yield from _table(
         [
             ("source", plain(report.origin)),
-            ("weight", f"({report.classes}, {report.features}) float32, bias ({report.classes},)"),
+            ("head", f"{report.classes} classes x {report.features} features, float32"),
             ("rounding", f"{report.rounding:.2g} at most" if report.rounding else "none"),
             ("labels", _label_list(report.labels)),
             ("link", _link_text(report.link, report.temperature)),
@@ -41,16 +41,18 @@ def prediction_lines(prediction: Prediction, top: int | None) -> Iterator[str]:
     if len(prediction.logits) == 1:
         yield from _row_lines(prediction, top)
         return
-    pairs = zip(prediction.labels, prediction.top(top or 1), strict=True)
-    for number, (label, best) in enumerate(pairs):
-        if number == _LISTED_ROWS:
-            yield f"... and {len(prediction.logits) - number} more rows: -o FILE keeps them all"
-            return
-        if top is None or label is None:
-            best_text = decimal(best[0][1]) if best else ""
-        else:
-            best_text = ", ".join(f"{show(name)} {decimal(probability)}" for name, probability in best)
-        yield f"row {number}: {show(label)}  {best_text}".rstrip()
+    listed = Prediction(
+        prediction.logits[:_LISTED_ROWS],
+        prediction.probabilities[:_LISTED_ROWS],
+        prediction.classes,
+        prediction.link,
+    )
+    for number, (label, best) in enumerate(zip(listed.labels, listed.top(top or 1), strict=True)):
+        chances = ", ".join(f"{show(name)} ({decimal(probability)})" for name, probability in best)
+        is_decision = best and (top is not None or label == best[0][0])
+        yield f"row {number}: {chances if is_decision else show(label)}"
+    if len(prediction.logits) > _LISTED_ROWS:
+        yield f"... and {len(prediction.logits) - _LISTED_ROWS} more rows: -o FILE keeps them all"
 
 
 def derivation_lines(derivation: Derivation) -> Iterator[str]:

@@ -83,7 +83,12 @@ class Head:
         _check_shapes(weights, biases)
         checked_link = check_link(link, HeadError)
         listed = None if labels is None else list_labels(labels, HeadError)
-        if len(weights) == 1 and checked_link == "softmax" and listed is not None and len(listed) == 2:
+        if len(weights) == 1 and listed is not None and len(listed) == 2:
+            if checked_link != "softmax":
+                raise HeadError(
+                    "a single row of weights with two labels is a binary head, whose link is softmax, got "
+                    f"link {checked_link}; for sigmoid give the one label that the row stands for"
+                )
             weights = np.concatenate([np.zeros_like(weights), weights])
             biases = np.concatenate([np.zeros_like(biases), biases])
         if listed is not None:

@@ -163,7 +163,7 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
     try:
         proto = onnx.ModelProto.FromString(content)
     except DecodeError as cause:
-        raise ModelError(f"a model must be an ONNX protobuf, {path} is cut short or none: {cause}") from cause
+        raise ModelError(f"a model must be an ONNX file, {path} is none, or cut short") from cause
     if not proto.graph.node:
         raise ModelError(f"a model must have a graph with nodes, {path} ({len(content)} bytes) has none")
     _check_initializers(proto, path)

@@ -25,7 +25,7 @@ from onnxhead.graph import compose, compose_external
 from onnxhead.head import Head, little_endian_bytes
 from onnxhead.verification import Check, check_model
 from onnxhead_runtime.contract import Label, Link
-from onnxhead_runtime.errors import VerificationError, WriteError
+from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
 EXTERNAL_THRESHOLD_BYTES = 64 * 2**20
 _CHUNK_BYTES = 8 * 2**20
@@ -68,9 +68,11 @@ def save(head: Head, path: str | os.PathLike[str]) -> Report:
     """Compose the head's model, verify it in onnxruntime, and write it to `path`.
 
     Folders that are missing are made. A weight of 64 MiB or more goes to `NAME.<hash>.data` beside the model.
-    What was at `path` stays whole until it is replaced, whatever happens.
+    What was at `path` stays whole until it is replaced, whatever happens; a symbolic link there is replaced,
+    not followed.
 
     Raises:
+        HeadError: `head` is no Head.
         WriteError: `path` does not end in .onnx or cannot be written.
         VerificationError: The model's answers are beyond the bound of rounding; nothing was replaced.
         ProviderError: onnxruntime is missing.
@@ -80,6 +82,8 @@ def save(head: Head, path: str | os.PathLike[str]) -> Report:
         >>> report.path.name, report.data_path, report.check.passed
         ('small.onnx', None, True)
     """
+    if not isinstance(head, Head):
+        raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
     if target.suffix != ".onnx":
         raise WriteError(f"a model's file name must end in .onnx, got {target}")

@@ -30,10 +30,12 @@ def to_numeric(value: Any, name: str, error: type[OnnxHeadError]) -> NDArray[Any
         array = _as_array(value)
     except Exception as cause:  # foreign __array__ and __dlpack__ methods raise what they like
         raise error(
-            f"{name} must be a rectangular array of numbers in main memory, got "
-            f"{type(value).__name__}: {cause}"
+            f"{name} must be a rectangular array of numbers in main memory, got {_irregularity(value, cause)}"
         ) from cause
     if array.dtype.kind not in "biuf" and array.dtype.name not in _EXTENSION_FLOATS:
+        if isinstance(value, list | tuple):
+            kind = {"U": "text", "S": "text", "c": "complex numbers"}.get(array.dtype.kind, "null or objects")
+            raise error(f"{name} must be real numbers, got {kind} among them")
         raise error(
             f"{name} must be real numbers, got {describe(array)}; "
             "convert it first, for example with .astype('float32') or .toarray()"
@@ -61,9 +63,25 @@ def to_float32(array: NDArray[Any], name: str, error: type[OnnxHeadError]) -> ND
     return rounded
 
 
+def numpy_reason(cause: Exception) -> str:
+    """Return why numpy refuses a file, without its advice to unpickle it."""
+    text = str(cause)
+    return "it is none, or would have to be unpickled, which is never done" if "pickle" in text else text
+
+
 def describe(array: NDArray[Any]) -> str:
     """Return shape and dtype for a message, such as `shape (3, 4), dtype float64`."""
     return f"shape {array.shape}, dtype {array.dtype}"
+
+
+def _irregularity(value: Any, cause: Exception) -> str:
+    """Say what is wrong with a value that numpy does not take."""
+    if isinstance(value, list | tuple):
+        lengths = [len(row) if isinstance(row, list | tuple) else None for row in value]
+        for number, length in enumerate(lengths):
+            if length != lengths[0]:
+                return f"rows of different lengths: row {number} has {length}, row 0 has {lengths[0]}"
+    return f"{type(value).__name__}: {cause}"
 
 
 def _as_array(value: Any) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -113,8 +113,8 @@ def list_labels(labels: object, error: type[OnnxHeadError]) -> list[Label]:
     Raises:
         error: They are not a sequence of strings, integers, booleans and finite floats.
     """
-    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
-        raise error(f"labels must be a sequence with one label per class, got {labels!r}")
+    if isinstance(labels, str | bytes | Mapping | Set) or not isinstance(labels, Iterable):
+        raise error(f"labels must be a sequence with one label per class, in their order, got {labels!r}")
     plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
     for label in plain:
         _check_label(label, error)

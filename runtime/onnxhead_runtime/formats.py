@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead_runtime.arrays import numpy_reason
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision
 from onnxhead_runtime.errors import FeaturesError, WriteError
 from onnxhead_runtime.prediction import Prediction
@@ -29,7 +30,7 @@ def read_features(source: str) -> Any:
     Raises:
         FeaturesError: The source is missing or not of its format.
     """
-    if source.lstrip().startswith("["):
+    if source.lstrip().startswith(("[", "{")):
         return _parse_json(source, "the inline array")
     if source == "-":
         return _parse_json(sys.stdin.read(), "standard input")
@@ -45,15 +46,18 @@ def read_features(source: str) -> Any:
 
 
 def write_prediction(prediction: Prediction, path: Path) -> None:
-    """Write logits, probabilities and labels to a .npz, .csv or .json file, in one step.
+    """Write logits, probabilities and labels to a .npz, .csv or .json file, in one step; folders are made.
+
+    Labels are text in .npz and .csv, empty for a row without an answer, a JSON array for the link `sigmoid`;
+    .json keeps their types.
 
     Raises:
         WriteError: The format is another or the file cannot be written.
     """
-    if path.suffix.lower() not in _WRITERS:
-        raise WriteError(f"predictions are written to {', '.join(_WRITERS)}, got {path.name}")
+    check_output(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _WRITERS[path.suffix.lower()](prediction, temporary)
             temporary.replace(path)
@@ -61,18 +65,28 @@ def write_prediction(prediction: Prediction, path: Path) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as cause:
         raise WriteError(
-            f"predictions must go to a folder that is there, writable and has room, {path} was not "
+            f"predictions must go to a folder that is writable and has room, {path} was not "
             f"written: {cause.strerror or cause}"
         ) from cause
 
 
-def to_document(prediction: Prediction) -> dict[str, Any]:
-    """Return the prediction as JSON data; NaN, which JSON lacks, becomes null."""
-    return {
+def check_output(path: Path) -> None:
+    """Raise WriteError unless `write_prediction` knows the format of `path`."""
+    if path.suffix.lower() not in _WRITERS:
+        raise WriteError(f"predictions are written to a file in {', '.join(_WRITERS)}, got {path}")
+
+
+def to_document(prediction: Prediction, top: int | None = None) -> dict[str, Any]:
+    """Return the prediction as JSON data, with the `top` most probable classes if asked for.
+
+    NaN and infinity, which JSON lacks, become null.
+    """
+    document = {
         "labels": prediction.labels,
         LOGITS: _without_nan(prediction.logits),
         PROBABILITIES: _without_nan(prediction.probabilities),
     }
+    return document if top is None else {**document, "top": prediction.top(top)}
 
 
 def _without_nan(array: NDArray[np.float32]) -> list[Any]:
@@ -82,18 +96,26 @@ def _without_nan(array: NDArray[np.float32]) -> list[Any]:
 
 
 def _parse_json(text: str, name: str) -> Any:
+    """Return an array, or the one under `features` in an object."""
     try:
-        return json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as cause:
         raise FeaturesError(f"features must be a JSON array of numbers, {name} is not: {cause}") from cause
+    if isinstance(document, dict) and FEATURES in document:
+        document = document[FEATURES]
+    if not isinstance(document, list):
+        raise FeaturesError(
+            f'features must be a JSON array of numbers, or one under "{FEATURES}" in an object, {name} is a '
+            f"{type(document).__name__}"
+        )
+    return document
 
 
 def _read_json(path: Path) -> Any:
     try:
-        document = _parse_json(path.read_text("utf-8-sig"), path.name)
+        return _parse_json(path.read_text("utf-8-sig"), path.name)
     except UnicodeDecodeError as cause:
         raise FeaturesError(f"{path.name} must be JSON in UTF-8: {cause}") from cause
-    return document.get(FEATURES) if isinstance(document, dict) else document
 
 
 def _read_numpy(path: Path) -> Any:
@@ -104,7 +126,7 @@ def _read_numpy(path: Path) -> Any:
     except FeaturesError:
         raise
     except Exception as cause:  # numpy and zipfile raise many kinds for a broken file
-        raise FeaturesError(f"{path.name} must be a numpy file of numbers: {cause}") from cause
+        raise FeaturesError(f"{path.name} must be a numpy file of numbers: {numpy_reason(cause)}") from cause
 
 
 def _choose_array(keys: list[str], path: Path) -> str:
@@ -124,15 +146,26 @@ def _read_csv(path: Path) -> list[list[float]]:
             lines = [row for row in csv.reader(file, strict=True) if row]
     except (UnicodeDecodeError, csv.Error) as cause:
         raise FeaturesError(f"{path.name} must be comma-separated text in UTF-8: {cause}") from cause
-    rows = []
-    for number, line in enumerate(lines):
-        try:
-            rows.append([float(cell) for cell in line])
-        except ValueError as cause:
-            if number == 0 and not any(_is_number(cell) for cell in line):
-                continue
-            raise FeaturesError(f"{path.name}: features must be decimals, row {number}: {cause}") from cause
-    return rows
+    if lines and not any(_is_number(cell) for cell in lines[0]) and len(lines) > 1:
+        lines = lines[1:]
+    if not lines:
+        raise FeaturesError(f"{path.name} must hold rows of features, it holds none")
+    if len(lines[0]) > 2 and lines[0] == [str(i) for i in range(len(lines[0]))]:
+        raise FeaturesError(
+            f"{path.name}: the first line is 0, 1, 2, ...: is it a header? Give the columns names, or save "
+            "the rows as .npy"
+        )
+    return [_parse_row(line, number, path) for number, line in enumerate(lines, 1)]
+
+
+def _parse_row(line: list[str], number: int, path: Path) -> list[float]:
+    for column, cell in enumerate(line, 1):
+        if not _is_number(cell):
+            raise FeaturesError(
+                f"{path.name}: features must be decimals, separated by commas, row {number} has "
+                f"{cell[:40]!r} in column {column}"
+            )
+    return [float(cell) for cell in line]
 
 
 def _is_number(text: str) -> bool:
@@ -144,13 +177,10 @@ def _is_number(text: str) -> bool:
 
 
 def _write_npz(prediction: Prediction, path: Path) -> None:
-    labels = prediction.labels
-    text = [json.dumps(label) if isinstance(label, tuple) else str(label) for label in labels]
-    kinds = {type(label) for label in labels}
-    # numpy keeps the labels' type where they share one; text otherwise, as object arrays are pickles
-    column = np.array(labels if kinds <= {int} or kinds <= {float} or kinds <= {bool} else text)
+    # text, whatever the labels' type: a row without an answer has none, and arrays of objects are pickles
+    labels = np.array([_cell(label) for label in prediction.labels], dtype=np.str_)
     with path.open("wb") as file:
-        np.savez(file, logits=prediction.logits, probabilities=prediction.probabilities, labels=column)
+        np.savez(file, logits=prediction.logits, probabilities=prediction.probabilities, labels=labels)
 
 
 def _write_json(prediction: Prediction, path: Path) -> None:

@@ -30,6 +30,8 @@ _DISTRIBUTIONS = (
     "onnxruntime-openvino",
 )
 _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
+# What onnxruntime says when the CUDA provider did not start and the CPU may not take its place.
+_FALLBACK_DISABLED = "fallback to CPU EP has been explicitly disabled"
 _FATAL = 4  # onnxruntime's log severity: what goes wrong is raised, not printed
 
 
@@ -74,7 +76,7 @@ def open_session(path: str, device: str = "auto") -> tuple[Any, str]:
         ModelError: onnxruntime refuses the file.
         ValueError: The device's name is none of the above.
     """
-    match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
+    match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", str(device))
     if not match:
         raise ProviderError(f"device must be auto, cpu, cuda or cuda:N, got {device!r}")
     if device == "cpu":
@@ -169,7 +171,10 @@ def _open_cuda(path: str, index: int) -> Any:
         )
     except Exception as cause:  # onnxruntime's exceptions have no public base
         _open_cpu(path)  # a file that no provider can load is the file's fault, and raises so
-        raise ProviderError(_not_started(index, missing or _reason(cause))) from cause
+        reason = missing or _reason(cause)
+        if _FALLBACK_DISABLED in reason:
+            reason = "onnxruntime finds no NVIDIA GPU, or no driver that fits its CUDA"
+        raise ProviderError(_not_started(index, reason)) from cause
     if session.get_providers()[0] != CUDA.name:
         raise ProviderError(_not_started(index, f"got {session.get_providers()[0]} instead"))
     session.disable_fallback()

@@ -12,4 +12,4 @@ def from_mapping(arrays: Mapping[str, Any]) -> Contents:
     """Return the contents of a mapping of names to array-likes; labels may be among them."""
     entries = {key: to_entry(value) for key, value in arrays.items() if key not in LABEL_KEYS}
     labels = next((arrays[key] for key in LABEL_KEYS if key in arrays), None)
-    return Contents("the arrays", entries, labels)
+    return Contents("the mapping", entries, labels)

@@ -31,6 +31,7 @@ class Contents:
         labels: The labels that the source states.
         link: The link that the source states.
         temperature: The temperature that the source states, or 1.
+        ignored: Keys that are no arrays and mean nothing here.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Contents:
     labels: Sequence[Any] | None = None
     link: str | None = None
     temperature: float = 1.0
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def read(path: Path, request: Request) -> Contents:
         SourceError: It is not a table of numbers with labels in the first column, or has no bias.
     """
     header, rows = _read_table(path)
+    _check_labels(path, [row[0] for row in rows])
     bias_column = None if request.no_bias else _find_bias(path, header, len(rows[0]), request.bias_key)
     labels = parse_labels([row[0] for row in rows])
     if not all(isinstance(label, int) for label in labels) and all(_is_number(row[0]) for row in rows):
@@ -46,7 +47,7 @@ def _read_table(path: Path) -> tuple[list[str] | None, list[list[str]]]:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True) if row]
     except (ValueError, OSError, csv.Error) as cause:
         raise SourceError(f"{path.name} must be comma-separated text in UTF-8: {cause}") from cause
-    header = rows.pop(0) if rows and not any(_is_number(cell) for cell in rows[0][1:]) else None
+    header = rows.pop(0) if rows and _is_header(rows[0][1:]) else None
     if not rows:
         raise SourceError(f"{path.name} must have one row per class, it has no row of numbers")
     for number, row in enumerate(rows, 1):
@@ -61,6 +62,25 @@ def _read_table(path: Path) -> tuple[list[str] | None, list[list[str]]]:
             f"{','.join(rows[0])[:40]!r}"
         )
     return header, rows
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Tell names, or the 0, 1, 2, ... that pandas gives columns without names, from weights."""
+    if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:
+        return True
+    return not any(map(_is_number, cells))
+
+
+def _check_labels(path: Path, labels: list[str]) -> None:
+    if "" in labels:
+        number = labels.index("") + 1
+        raise SourceError(f"{path.name}: a row must begin with its label, class row {number} has none")
+    for name in ("bias", "intercept", "intercept_"):
+        if name in labels:
+            raise SourceError(
+                f"{path.name}: a row must be a class, one is named {name}: transpose the table, so that "
+                "classes are rows and the bias is a column"
+            )
 
 
 def _find_bias(path: Path, header: list[str] | None, columns: int, name: str | None) -> int:

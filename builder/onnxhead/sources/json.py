@@ -44,5 +44,14 @@ def read(path: Path, _: Request) -> Contents:
         for key, value in document.items()
         if isinstance(value, list) and key not in LABEL_KEYS
     }
+    known = {*entries, *LABEL_KEYS, "link", "temperature"}
+    ignored = tuple(key for key in document if key not in known)
     labels = next((document[key] for key in LABEL_KEYS if key in document), None)
-    return Contents(path.name, entries, labels, document.get("link"), document.get("temperature", 1.0))
+    return Contents(
+        name=path.name,
+        entries=entries,
+        labels=labels,
+        link=document.get("link"),
+        temperature=document.get("temperature", 1.0),
+        ignored=ignored,
+    )

@@ -33,7 +33,7 @@ def read_labels(path: Path) -> list[Any]:
     try:
         text = path.read_text("utf-8-sig")
         if path.suffix.lower() != ".json":
-            return parse_labels(text.splitlines())
+            return parse_labels([line.strip() for line in text.rstrip().splitlines()])
         labels = json.loads(text)
     except (ValueError, OSError, RecursionError) as cause:
         raise SourceError(f"labels must be text in UTF-8 or a JSON array, {path} is not: {cause}") from cause

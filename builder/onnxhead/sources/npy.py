@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.sources.contents import Contents, Request, to_entry
+from onnxhead_runtime.arrays import numpy_reason
 from onnxhead_runtime.errors import SourceError
 
 
@@ -41,7 +42,7 @@ def _load(path: Path) -> NDArray[Any]:
         with path.open("rb") as file:  # numpy leaves a file that it opened and refused open
             array = np.load(file, allow_pickle=False)
     except Exception as cause:  # numpy raises many kinds for a broken file
-        raise SourceError(f"{path.name} must be an .npy file of numbers: {cause}") from cause
+        raise SourceError(f"{path.name} must be an .npy file of numbers: {numpy_reason(cause)}") from cause
     if not isinstance(array, np.ndarray):
         raise SourceError(f"{path.name} must be an .npy file of numbers, it is an .npz archive")
     return array

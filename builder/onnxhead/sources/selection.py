@@ -59,7 +59,8 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     _check_layout(weight, None if request.no_bias else bias, labels, layout)
     transposed = ", transposed" if layout == "features-first" else ""
     weight_text = f"{key} {stored.shape} {stored.dtype}{transposed}"
-    return Selection(weight, bias, f"{contents.name}: {weight_text}, {bias_text}")
+    origin = f"{contents.name}: {weight_text}, {bias_text}{_list_unused(contents, {key, bias_key})}"
+    return Selection(weight, bias, origin)
 
 
 def _find_weight(contents: Contents) -> str:
@@ -94,7 +95,7 @@ def _last_name(key: str) -> str:
 def _load_bias(contents: Contents, weight_key: str, bias_key: str) -> NDArray[Any]:
     if bias_key not in contents.entries:
         raise SourceError(
-            f"weight {weight_key} must have a bias, {contents.name} has no {bias_key} but "
+            f"the weight {weight_key} must have a bias, {contents.name} has no {bias_key} but "
             f"{_list(contents, [key for key in contents.entries if key != weight_key])}: name it with "
             "--bias-key (bias_key=), or say --no-bias (no_bias=True) for a head without one"
         )
@@ -114,6 +115,12 @@ def _list(contents: Contents, keys: list[str]) -> str:
     shown = [f"{key} {contents.entries[key].description}" for key in keys[:20]]
     more = [f"{len(keys) - 20} more"] if len(keys) > 20 else []
     return ", ".join(shown + more) or "nothing else"
+
+
+def _list_unused(contents: Contents, used: set[str]) -> str:
+    unused = [key for key in [*contents.entries, *contents.ignored] if key not in used]
+    more = f" and {len(unused) - 5} more" if len(unused) > 5 else ""
+    return f"; not used: {', '.join(unused[:5])}{more}" if unused else ""
 
 
 def _check_layout(
