@@ -87,6 +87,16 @@ def test_data_that_another_model_uses_stays(random_head, tmp_path) -> None:
     assert onnxhead.verify(tmp_path / "copy.onnx").findings == []
 
 
+@pytest.mark.usefixtures("external")
+def test_models_beside_it_that_cannot_be_read_are_in_nobodys_way(random_head, tmp_path) -> None:
+    first = onnxhead.save(random_head(), tmp_path / "head.onnx")
+    (tmp_path / "empty.onnx").touch()
+    (tmp_path / "folder.onnx").mkdir()
+    second = onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
+    assert onnxhead.verify(second.path).findings == []
+    assert first.data_path.exists(), "what cannot be read may use the old data"
+
+
 def test_a_small_head_over_a_large_one_leaves_no_data(random_head, tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(storage, "EXTERNAL_THRESHOLD_BYTES", 0)

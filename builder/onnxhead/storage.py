@@ -203,11 +203,14 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _contains(path: Path, text: bytes) -> bool:
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    """Search a file; one that cannot be read may contain anything."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return content.find(text) >= 0
+    except ValueError:  # an empty file has no map
+        return False
+    except OSError:
+        return True
 
 
 def _sync(file: IO[bytes]) -> None:
