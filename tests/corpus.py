@@ -143,6 +143,8 @@ def sources() -> Iterator[tuple[str, bytes]]:
     yield "safetensors-shape-lies.safetensors", safetensors(shape, bytes(32))
     unknown = {"weight": tensor([2, 3], 0, 24, "F33"), "bias": tensor([2], 24, 32)}
     yield "safetensors-unknown-dtype.safetensors", safetensors(unknown, bytes(32))
+    float8 = {"weight": tensor([2, 3], 0, 6, "F8_E4M3"), "bias": tensor([2], 6, 8, "F8_E4M3")}
+    yield "safetensors-float8.safetensors", safetensors(float8, bytes(8))
     nan = {"weight": tensor([2, 3], 0, 24), "bias": tensor([2], 24, 32)}
     yield "safetensors-nan.safetensors", safetensors(nan, b"\xff" * 32)
     yield "pickle.pkl", pickle.dumps(Payload())

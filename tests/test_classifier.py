@@ -252,6 +252,52 @@ def test_a_file_of_others_without_the_contract_is_refused_with_what_it_has(tmp_p
         onnxhead.load(path)
 
 
+def answer_with(path: Path, nodes: list, shapes: dict[str, list], width: int | str = 2) -> Path:
+    """Write a model with the contract's names and these nodes."""
+    infos = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in shapes.items()]
+    initializers = [helper.make_tensor("shape", TensorProto.INT64, (2,), [1, 2])]
+    batch = "n" if width != "fixed" else 1
+    inputs = [
+        helper.make_tensor_value_info(
+            "features", TensorProto.FLOAT, [batch, 2 if width == "fixed" else width]
+        )
+    ]
+    graph = helper.make_graph(nodes, "other", inputs, infos, initializers)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+BOTH = {"logits": ["n", 2], "probabilities": ["n", 2]}
+SOFTMAX = [
+    helper.make_node("Identity", ["features"], ["logits"]),
+    helper.make_node("Softmax", ["features"], ["probabilities"]),
+]
+
+
+@pytest.mark.parametrize("width", ["fixed", "F"])
+def test_a_batch_of_one_size_or_a_width_of_any_size_is_refused(width, tmp_path) -> None:
+    with pytest.raises(
+        ModelError, match=r"one input features float32 \[batch, F\] .* has the inputs features"
+    ):
+        onnxhead.load(answer_with(tmp_path / "m.onnx", SOFTMAX, BOTH, width))
+
+
+def test_a_model_that_fails_on_two_rows_is_refused(tmp_path) -> None:
+    nodes = [helper.make_node("Reshape", ["features", "shape"], ["logits"]), SOFTMAX[1]]
+    with pytest.raises(ModelError, match="a model must answer any number of rows, .* does not: "):
+        onnxhead.load(answer_with(tmp_path / "m.onnx", nodes, BOTH))
+
+
+def test_outputs_of_different_widths_are_refused(tmp_path) -> None:
+    nodes = [
+        helper.make_node("Concat", ["features", "features"], ["logits"], axis=1),
+        SOFTMAX[1],
+    ]
+    shapes = {"logits": ["n", 4], "probabilities": ["n", 2]}
+    with pytest.raises(ModelError, match=r"must be \[batch, C\], .* gives \(\(2, 4\), \(2, 2\)\) for 2 rows"):
+        onnxhead.load(answer_with(tmp_path / "m.onnx", nodes, shapes))
+
+
 def test_a_softmax_over_the_batch_is_refused(tmp_path) -> None:
     with pytest.raises(ModelError, match="they change with the batch: the softmax runs over the wrong axis"):
         onnxhead.load(compose_by_hand(tmp_path / "other.onnx", axis=0))

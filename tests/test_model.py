@@ -12,7 +12,7 @@ from onnxhead import storage
 from onnxhead.compatibility import RELEASES, oldest_onnxruntime
 from onnxhead.model import open_model
 from onnxhead.summary import inspect
-from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.errors import HeadError, ModelError
 
 
 @pytest.fixture
@@ -45,6 +45,16 @@ def test_inspect_describes_a_file_of_others(tmp_path) -> None:
     assert (summary.labels, summary.link, summary.weights_sha256) == (None, None, None)
     assert (summary.opset, summary.ir_version, summary.oldest_onnxruntime) == (17, 8, "1.13")
     assert summary.operators == ["MatMul", "Add", "Softmax"]
+
+
+def test_inspect_refuses_what_is_no_tensor(tmp_path) -> None:
+    value = onnx.helper.make_tensor_sequence_value_info("s", onnx.TensorProto.FLOAT, [2])
+    node = onnx.helper.make_node("Identity", ["s"], ["t"])
+    output = onnx.helper.make_tensor_sequence_value_info("t", onnx.TensorProto.FLOAT, [2])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [value], [output]))
+    onnx.save(model, tmp_path / "sequence.onnx")
+    with pytest.raises(ModelError, match="s must be a tensor, it has element type 0"):
+        inspect(tmp_path / "sequence.onnx")
 
 
 def test_inspect_names_the_data_file(pair) -> None:
@@ -191,6 +201,17 @@ def test_a_graph_that_is_not_what_the_metadata_say_is_refused(abc, tmp_path, edi
 def test_further_metadata_are_accepted(abc, tmp_path) -> None:
     path = edited(abc, tmp_path / "more.onnx", lambda m: m.metadata_props.add(key="author", value="me"))
     assert onnxhead.verify(path).findings == []
+
+
+def test_weights_near_the_end_of_float32_are_saved(tmp_path) -> None:
+    head = onnxhead.Head([[3e38, -3e38], [1e38, 3e38]], [1e30, -1e30])
+    assert onnxhead.save(head, tmp_path / "large.onnx").check.passed
+
+
+def test_a_model_beyond_what_protobuf_holds_is_refused(random_head, monkeypatch) -> None:
+    monkeypatch.setattr("onnxhead.graph.PROTOBUF_LIMIT_BYTES", 2**24)
+    with pytest.raises(HeadError, match="a model in memory must be below 2 GiB, weight has 0.0 GiB; save"):
+        onnxhead.compose(random_head())
 
 
 def test_weights_that_are_not_finite_are_refused(abc, tmp_path) -> None:

@@ -306,6 +306,19 @@ def test_one_npy_needs_a_bias(tmp_path) -> None:
         onnxhead.read(tmp_path / "w.npy")
 
 
+def test_npy_files_that_are_none_are_refused(tmp_path) -> None:
+    np.save(tmp_path / "b.npy", B)
+    (tmp_path / "w.npy").write_bytes(b"no array")
+    with pytest.raises(
+        SourceError, match=r"w\.npy must be an \.npy file of numbers: it is none, or would have to be"
+    ):
+        onnxhead.read((tmp_path / "w.npy", tmp_path / "b.npy"))
+    with (tmp_path / "w.npy").open("wb") as file:
+        np.savez(file, weight=W)
+    with pytest.raises(SourceError, match=r"w\.npy must be an \.npy file of numbers, it is an \.npz archive"):
+        onnxhead.read((tmp_path / "w.npy", tmp_path / "b.npy"))
+
+
 def test_without_the_safetensors_package_the_remedy_is_named(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "safetensors", None)
     (tmp_path / "h.safetensors").touch()

@@ -205,8 +205,13 @@ def _probe(session: Any, features: int, path: Path) -> tuple[NDArray[np.float32]
     """Run two rows; a row's answer must not depend on the other, as with a softmax over the batch."""
     rows = np.zeros((2, features), np.float32)
     rows[1, ::2], rows[1, 1::2] = 1, -1
-    logits, probabilities = _run(session, rows)
-    _, alone = _run(session, rows[1:])
+    try:
+        logits, probabilities = _run(session, rows)
+        _, alone = _run(session, rows[1:])
+    except ProviderError as error:
+        raise ModelError(
+            f"a model must answer any number of rows, {path} does not: {error.__cause__}"
+        ) from error
     shapes = logits.shape, probabilities.shape
     if shapes != ((2, logits.shape[-1]),) * 2:
         raise ModelError(f"{LOGITS} and {PROBABILITIES} must be [batch, C], {path} gives {shapes} for 2 rows")
