@@ -284,7 +284,7 @@ def test_a_batch_of_one_size_or_a_width_of_any_size_is_refused(width, tmp_path) 
 
 def test_a_model_that_fails_on_two_rows_is_refused(tmp_path) -> None:
     nodes = [helper.make_node("Reshape", ["features", "shape"], ["logits"]), SOFTMAX[1]]
-    with pytest.raises(ModelError, match="a model must answer any number of rows, .* does not: "):
+    with pytest.raises(ModelError, match=r"a model must answer any number of rows, .* does not: "):
         onnxhead.load(answer_with(tmp_path / "m.onnx", nodes, BOTH))
 
 

@@ -210,7 +210,7 @@ def test_weights_near_the_end_of_float32_are_saved(tmp_path) -> None:
 
 def test_a_model_beyond_what_protobuf_holds_is_refused(random_head, monkeypatch) -> None:
     monkeypatch.setattr("onnxhead.graph.PROTOBUF_LIMIT_BYTES", 2**24)
-    with pytest.raises(HeadError, match="a model in memory must be below 2 GiB, weight has 0.0 GiB; save"):
+    with pytest.raises(HeadError, match=r"a model in memory must be below 2 GiB, weight has 0\.0 GiB; save"):
         onnxhead.compose(random_head())
 
 
