@@ -214,6 +214,7 @@ def models() -> Iterator[tuple[str, bytes]]:
     yield "onnx-link-another.onnx", model(stated("link", "sigmoid"))
     yield "onnx-temperature-another.onnx", model(stated("temperature", "3.0"))
     yield "onnx-temperature-infinite.onnx", model(stated("temperature", "inf"))
+    yield "onnx-not-utf8.onnx", whole.replace(b'["a","b"]', b'["a","\xff"]')
     yield "onnx-format-newer.onnx", model(stated("format", "99"))
 
 

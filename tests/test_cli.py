@@ -232,7 +232,7 @@ def test_inspect_says_what_is_in_the_file(command) -> None:
 
 
 def test_verify_finds_a_changed_file_and_exits_with_1(command, tmp_path) -> None:
-    assert f"{ABC} is as it was built" in command("verify", ABC).stdout
+    assert f"{ABC}: weights, graph and answers are as they were built" in command("verify", ABC).stdout
     content = bytearray(ABC.read_bytes())
     content[content.index(np.float32([1.0, -1.0, 0.5]).tobytes())] ^= 1
     (tmp_path / "changed.onnx").write_bytes(content)

@@ -1,6 +1,6 @@
 """The derivation's steps: they add up, and they are the article's."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import onnxhead
 from onnxhead.derivation import explain, round_together
+from onnxhead.display import derivation_lines
 from onnxhead.reference import refer
 from onnxhead_runtime.errors import FeaturesError
 
@@ -69,6 +70,18 @@ def test_the_steps_add_up_for_any_head(random_head, link, scale) -> None:
     else:
         listed = sum(steps.exponential for steps in derivation.classes)
         assert listed + derivation.other_exponentials == derivation.exponential_sum
+
+
+@pytest.mark.parametrize("scale", [1e12, 1e20, 1e30])
+def test_the_steps_of_huge_numbers_add_up_whatever_the_decimal_context(random_head, scale) -> None:
+    head = onnxhead.Head(random_head(classes=5, features=6).weight * np.float32(scale), np.full(5, 0.5))
+    with localcontext(prec=3):
+        derivation = explain(head, np.full(6, 1.1), terms=4)
+    with localcontext(prec=200):
+        for steps in derivation.classes:
+            assert sum(term.product for term in steps.terms) + steps.rest == steps.total
+            assert steps.total + steps.bias == steps.logit
+        assert list(derivation_lines(derivation))[-1] == f"decision: {derivation.decision}"
 
 
 def test_small_logits_are_given_more_places() -> None:

@@ -60,7 +60,10 @@ def test_the_readme_runs_and_prints_what_it_shows(tmp_path, monkeypatch) -> None
         line, _, expected = text.partition("\n")
         assert line.startswith("$ onnxhead ")
         done = subprocess.run([program, *shlex.split(line)[2:]], check=True, capture_output=True, text=True)
-        assert without_figures(done.stdout) == without_figures(expected), line
+        if "iris" in line:
+            assert without_figures(done.stdout) == without_figures(expected), line
+        else:
+            assert done.stdout == expected, line
     assert ran == {"python": 2, "console": 3}
 
 

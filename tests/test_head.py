@@ -141,6 +141,12 @@ def test_arrays_that_make_no_head_are_refused(arguments: tuple, message: str) ->
         ({"temperature": -1.0}, "temperature must be positive and finite in float32, got -1.0"),
         ({"temperature": 1e-60}, "temperature must be positive and finite in float32, got 1e-60"),
         ({"temperature": NAN}, "temperature must be positive and finite in float32, got nan"),
+        ({"temperature": 10**400}, "temperature must be a number, got 1000"),
+        ({"temperature": 1e-39}, "temperature must be positive and finite in float32, got 1e-39"),
+        (
+            {"labels": np.array("ab")},
+            "labels must be a sequence with one label per class, got an array of shape ()",
+        ),
         ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
     ],
 )

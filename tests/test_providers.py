@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ROOT
@@ -58,6 +59,26 @@ def test_an_empty_onnxruntime_is_an_error_with_the_remedy(monkeypatch) -> None:
     with pytest.raises(ProviderError, match="its folder is there but empty: pip uninstall"):
         onnxhead.load(ABC)
     assert diagnose().findings[0].startswith("cpu: onnxruntime must be installed")
+
+
+def test_many_threads_may_import_at_once(monkeypatch) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setattr(sys, "modules", {k: v for k, v in sys.modules.items() if k != "onnxruntime"})
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            for switch in [pool.submit(switch_often) for _ in range(16)]:
+                switch.result()
+    finally:
+        sys.setswitchinterval(interval)
+    assert "ORT_DISABLE_TELEMETRY" not in os.environ
+
+
+def switch_often() -> None:
+    for _ in range(300):
+        with providers._without_telemetry():
+            assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
 
 def test_a_missing_onnxruntime_is_an_error_with_the_remedy(monkeypatch) -> None:

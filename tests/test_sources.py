@@ -228,6 +228,8 @@ def test_a_binary_head_from_scikit_learn_as_it_is() -> None:
             {},
             "the mapping: weight must be a rectangular array of numbers",
         ),
+        ({0: W, 1: B}, {}, "a mapping must have names as keys, got 0, 1"),
+        ("a" * 300 + ".json", {}, "a source must be a file, there is none at"),
         (
             "head.pkl",
             {},
@@ -258,8 +260,8 @@ def test_what_makes_no_head_is_refused_with_the_name_of_the_source(tmp_path) -> 
     [
         ('{"weight": [[NaN]], "bias": [0]}', "h.json: numbers must be finite, got NaN"),
         ('{"weight": [[1]], "bias": [-Infinity]}', "h.json: numbers must be finite, got -Infinity"),
-        ('{"bias": [1], "bias": [2]}', "h.json: keys must be distinct, got 'bias' 2 times"),
-        ('{"a": {"b": 1, "b": 2}}', "h.json: keys must be distinct, got 'b' 2 times"),
+        ('{"bias": [1], "bias": [2]}', "h.json: keys must be distinct, got 'bias' twice"),
+        ('{"a": {"b": 1, "b": 2}}', "h.json: keys must be distinct, got 'b' twice"),
         ("[1, 2]", 'h.json must be an object such as {"weight": [[...]], "bias": [...]}, got a list'),
         ('{"weight"', "h.json must be JSON in UTF-8"),
     ],
@@ -292,6 +294,14 @@ def test_tables_that_are_not_a_head_are_refused(tmp_path, text, message) -> None
     (tmp_path / "h.csv").write_text(text)
     with pytest.raises(SourceError, match=re.escape(message)):
         onnxhead.read(tmp_path / "h.csv")
+
+
+def test_a_bias_column_is_not_taken_for_a_feature(tmp_path) -> None:
+    path = write_csv(tmp_path / "h.csv", [["label", "w0", "bias"], ["cat", 1, 2], ["dog", 3, 4]])
+    with pytest.raises(
+        SourceError, match=r"no_bias is for a source without bias, h\.csv has a column of that name"
+    ):
+        onnxhead.read(path, no_bias=True)
 
 
 def test_a_bias_column_needs_a_header(tmp_path) -> None:

@@ -139,6 +139,35 @@ def test_another_ending_is_refused(random_head, tmp_path, name) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["a\\b.onnx", "a\0b.onnx", "a\nb.onnx", "a\udcff.onnx"])
+def test_names_that_could_not_be_read_back_are_refused(random_head, tmp_path, name) -> None:
+    with pytest.raises(
+        WriteError, match="a model's file name must be printable text without backslashes, got"
+    ):
+        onnxhead.save(random_head(), tmp_path / name)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.usefixtures("external")
+def test_a_planted_link_is_not_written_through(random_head, tmp_path) -> None:
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    for temporary in (".head.onnx.tmp", ".head.data.tmp"):
+        (tmp_path / temporary).symlink_to(victim)
+    report = onnxhead.save(random_head(), tmp_path / "head.onnx")
+    assert victim.read_text() == "mine"
+    assert not report.path.is_symlink()
+    assert names(tmp_path) == [report.data_path.name, "head.onnx", "victim.txt"]
+
+
+@pytest.mark.usefixtures("external")
+def test_data_that_a_backup_uses_stays(random_head, tmp_path) -> None:
+    first = onnxhead.save(random_head(), tmp_path / "head.onnx")
+    (tmp_path / "head.onnx.bak").write_bytes(first.path.read_bytes())
+    onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
+    assert first.data_path.exists()
+
+
 def test_what_is_no_head_is_refused(tmp_path) -> None:
     with pytest.raises(HeadError, match=r"save takes a Head, got tuple: pass onnxhead\.Head\(weight, bias\)"):
         onnxhead.save((np.eye(2), np.zeros(2)), tmp_path / "head.onnx")

@@ -10,10 +10,11 @@ What is not exported here, and public: `derivation.explain`, `summary.inspect`, 
 
 from onnxhead.graph import compose
 from onnxhead.head import Head
+from onnxhead.model import load
 from onnxhead.sources import read
 from onnxhead.storage import save
 from onnxhead.verification import verify
-from onnxhead_runtime import Classifier, OnnxHeadError, Prediction, load
+from onnxhead_runtime import Classifier, OnnxHeadError, Prediction
 
 __all__ = [
     "Classifier",

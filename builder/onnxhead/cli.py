@@ -24,7 +24,6 @@ import onnxhead
 from onnxhead import display
 from onnxhead.derivation import explain as derive
 from onnxhead.doctor import diagnose
-from onnxhead.model import open_model
 from onnxhead.sources.labels import parse_labels, read_labels
 from onnxhead.summary import inspect as summarise
 from onnxhead_runtime.arrays import describe, to_numeric
@@ -119,7 +118,6 @@ def run(
     """Run a model: logits, probabilities and the decision for each row."""
     if output:
         check_output(output)
-    open_model(model)
     classify = onnxhead.load(model, device=device)
     prediction = classify(read_features(features))
     _say(f"device: {classify.device}")
@@ -195,6 +193,9 @@ def main() -> NoReturn:
         _say(f"error: {display.plain(str(error))}")
         sys.exit(1 if isinstance(error, VerificationError) else 2)
     except OSError as error:
+        if error.filename is not None:
+            _say(f"error: {display.plain(str(error.filename))}: {error.strerror}")
+            sys.exit(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to write at exit
         _say(f"error: standard output must be writable: {error.strerror}")
         sys.exit(2)

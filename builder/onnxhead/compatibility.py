@@ -1,7 +1,7 @@
 """Which onnxruntime loads which file: the newest IR version and opset of each release.
 
 Up to 1.14 from onnxruntime's own table of versions; from 1.15 on `make compat` loads a file at each limit and
-files beyond it in every release of this table. Releases that raised neither limit are left out.
+files beyond it in every release of this table. A release that is left out counts as the one before it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def oldest_onnxruntime(ir_version: int, opset: int) -> str | None:
         >>> oldest_onnxruntime(7, 13), oldest_onnxruntime(14, 28)
         ('1.6', None)
     """
+    if opset < 7:
+        return None  # no release has a Gemm of that age
     for release in RELEASES:
         if release.ir_version >= ir_version and release.opset >= opset:
             return release.version

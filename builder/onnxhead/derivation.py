@@ -134,7 +134,7 @@ def explain(head: Head, features: Any, *, terms: int = 8, classes: int = 10, pla
     if head.link == "ovr":
         scaled = links.log_sigmoid(scaled)
     listed = np.sort(np.argsort(-logits, kind="stable")[:classes]).tolist()
-    shift, exponentials, others = _exponentials(scaled, listed, head.link, places)
+    shift, exponentials, others, total = _exponentials(scaled, listed, head.link, places)
     labels = head.labels or tuple(range(head.classes))
     steps = tuple(
         ClassSteps(
@@ -155,7 +155,7 @@ def explain(head: Head, features: Any, *, terms: int = 8, classes: int = 10, pla
         temperature=head.temperature,
         shift=shift,
         other_exponentials=others,
-        exponential_sum=None if others is None else sum((step for step in exponentials if step), others),
+        exponential_sum=total,
         decision=prediction.labels[0],
     )
 
@@ -167,12 +167,22 @@ def round_together(values: Sequence[float], places: int) -> list[Decimal]:
         >>> [str(value) for value in round_together([1 / 3, 1 / 3, 1 / 3], 2)]
         ['0.34', '0.33', '0.33']
     """
+    return [_decimal(unit, places) for unit in _round_to_units(values, places)]
+
+
+def _round_to_units(values: Sequence[float], places: int) -> list[int]:
+    """Return `round_together` in units of the last place."""
     exact = [Fraction(value) * 10**places for value in values]
     units = [math.floor(value) for value in exact]
     missing = round(sum(exact)) - sum(units)
     for i in sorted(range(len(units)), key=lambda i: units[i] - exact[i])[:missing]:
         units[i] += 1
-    return [Decimal(unit).scaleb(-places) for unit in units]
+    return units
+
+
+def _decimal(units: int, places: int) -> Decimal:
+    """Return units of the last place as a number, exact whatever the decimal context."""
+    return Decimal(f"{units}E-{places}")
 
 
 def _to_row(features: Any, width: int) -> NDArray[np.float32]:
@@ -198,23 +208,25 @@ def _sum_up(
     products = weight.astype(np.float64) * row  # exact: 24 + 24 bits fit the 53 of float64
     listed = np.sort(np.argsort(-np.abs(products), kind="stable")[:terms])
     others = np.delete(products, listed)
-    *shown, rest, rounded_bias = round_together([*products[listed], math.fsum(others), bias], places)
-    total = sum(shown, rest)
+    units = _round_to_units([*products[listed], math.fsum(others), bias], places)
+    *shown, rest, rounded_bias = (_decimal(unit, places) for unit in units)
     steps = tuple(
         Term(int(j), float(weight[j]), float(row[j]), product)
         for j, product in zip(listed, shown, strict=True)
     )
-    return steps, rest, len(others), total, rounded_bias, total + rounded_bias
+    total, logit = _decimal(sum(units[:-1]), places), _decimal(sum(units), places)
+    return steps, rest, len(others), total, rounded_bias, logit
 
 
 def _exponentials(
     scaled: NDArray[np.float64], listed: list[int], link: Link, places: int
-) -> tuple[float, list[Decimal] | list[None], Decimal | None]:
-    """Return the shift, the rounded exponentials of the listed classes, and the sum of all others."""
+) -> tuple[float, list[Decimal] | list[None], Decimal | None, Decimal | None]:
+    """Return the shift, the rounded exponentials of the listed classes, that of all others, and the sum."""
     if link == "sigmoid":
-        return 0.0, [None] * len(listed), None
+        return 0.0, [None] * len(listed), None, None
     shift = float(scaled.max()) if np.abs(scaled).max() > _MODERATE else 0.0
     exponentials = np.exp(scaled - shift)
     others = math.fsum(np.delete(exponentials, listed))
-    *rounded, rounded_others = round_together([*exponentials[listed], others], places)
-    return shift, rounded, rounded_others
+    units = _round_to_units([*exponentials[listed], others], places)
+    *rounded, rounded_others = (_decimal(unit, places) for unit in units)
+    return shift, rounded, rounded_others, _decimal(sum(units), places)

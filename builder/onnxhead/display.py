@@ -104,7 +104,7 @@ def verification_lines(verification: Verification) -> Iterator[str]:
     for finding in verification.findings:
         yield f"FOUND: {plain(finding)}"
     if not verification.findings:
-        yield f"{plain(str(verification.path))} is as it was built"
+        yield f"{plain(str(verification.path))}: weights, graph and answers are as they were built"
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
@@ -185,7 +185,8 @@ def _link_lines(derivation: Derivation) -> Iterator[str]:
     rows = [tuple(header)]
     for steps in derivation.classes:
         exponential = () if steps.exponential is None else (f"{steps.exponential:f}",)
-        scaled = f"{steps.scaled:.{_places(steps.logit)}f}"
+        is_logit = derivation.link != "ovr" and derivation.temperature == 1
+        scaled = f"{steps.logit:f}" if is_logit else f"{steps.scaled:.{_places(steps.logit)}f}"
         rows.append((show(steps.label), scaled, *exponential, f"{steps.probability:.3f}"))
     if derivation.other_classes and derivation.other_exponentials is not None:
         rows.append((f"{derivation.other_classes} more", "", f"{derivation.other_exponentials:f}", ""))

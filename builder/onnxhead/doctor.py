@@ -14,7 +14,7 @@ from onnxhead.graph import compose
 from onnxhead.head import Head
 from onnxhead_runtime import load
 from onnxhead_runtime.errors import OnnxHeadError
-from onnxhead_runtime.providers import CPU, CUDA, Provider, installed_distributions
+from onnxhead_runtime.providers import CPU, CUDA, Provider, installed_distributions, reinstall_command
 
 _PACKAGES = ("onnxhead", "numpy", "onnx", "protobuf", "safetensors")
 
@@ -43,24 +43,14 @@ class Diagnosis:
         packages: Versions of what onnxhead uses, None for what is not installed.
         onnxruntimes: The onnxruntime distributions and their versions; more than one is a defect.
         devices: The devices that were tried.
+        findings: What is to be mended; empty where all is well.
     """
 
     python: str
     packages: dict[str, str | None]
     onnxruntimes: dict[str, str]
     devices: list[Device]
-
-    @property
-    def findings(self) -> list[str]:
-        """What is to be mended; empty where all is well."""
-        found = [f"{d.name}: {d.problem}" for d in self.devices if d.problem and d.needed]
-        if len(self.onnxruntimes) > 1:
-            names = " ".join(self.onnxruntimes)
-            found.append(
-                "exactly one onnxruntime must be installed, they overwrite each other: "
-                f'pip uninstall -y {names} && pip install "onnxhead[cpu]" (or "onnxhead[gpu]")'
-            )
-        return found
+    findings: list[str]
 
 
 def diagnose() -> Diagnosis:
@@ -71,14 +61,22 @@ def diagnose() -> Diagnosis:
         'cpu'
     """
     installed = installed_distributions()
+    devices = [
+        Device(CPU.device, _try(CPU), needed=True),
+        Device(CUDA.device, _try(CUDA), needed="onnxruntime-gpu" in installed),
+    ]
+    findings = [f"{device.name}: {device.problem}" for device in devices if device.problem and device.needed]
+    if len(installed) > 1:
+        findings.append(
+            "exactly one onnxruntime must be installed, they overwrite each other: "
+            f'{reinstall_command("cpu")} (or "onnxhead[gpu]")'
+        )
     return Diagnosis(
         python=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         packages={name: _version(name) for name in _PACKAGES},
         onnxruntimes=installed,
-        devices=[
-            Device(CPU.device, _try(CPU), needed=True),
-            Device(CUDA.device, _try(CUDA), needed="onnxruntime-gpu" in installed),
-        ],
+        devices=devices,
+        findings=findings,
     )
 
 

@@ -153,8 +153,8 @@ def _to_parameter(value: Any, name: str) -> tuple[NDArray[np.float32], float]:
         raise HeadError(f"{name} must be real numbers, got {describe(array)}")
     rounded = to_float32(array, name, HeadError)
     _check_finite(rounded, name)
-    if rounded.dtype == array.dtype or rounded.size == 0:
-        return rounded, 0.0
+    if rounded.size == 0 or (array.dtype.itemsize <= 4 and array.dtype.kind not in "iu"):
+        return rounded, 0.0  # float16, bfloat16 and float32 are exact in float32
     wide = np.result_type(array.dtype, np.float64) if array.dtype.kind == "f" else np.float64
     return rounded, float(np.abs(array.astype(wide) - rounded).max())
 

@@ -19,8 +19,10 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+import onnxhead_runtime
 from onnxhead.graph import compose, compose_external
 from onnxhead.head import Head, weights_sha256
+from onnxhead_runtime import Classifier
 from onnxhead_runtime.contract import BIAS, FORMAT_KEY, WEIGHT, Metadata
 from onnxhead_runtime.errors import ModelError
 
@@ -143,9 +145,12 @@ class ModelFile:
 
     def _read_external(self, tensor: TensorProto) -> memoryview | bytes:
         path = self.path.with_name(_location(tensor))
-        if not path.stat().st_size:
+        try:
+            return np.memmap(path, np.uint8, mode="r").data
+        except ValueError:  # an empty file has no map
             return b""
-        return np.memmap(path, np.uint8, mode="r").data
+        except OSError as cause:
+            raise ModelError(f"a data file must be readable, {path} is not: {cause.strerror}") from cause
 
 
 def open_model(path: str | os.PathLike[str]) -> ModelFile:
@@ -158,16 +163,51 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
     path = Path(path)
     try:
         content = path.read_bytes()
-    except OSError as cause:
-        raise ModelError(f"a model must be a readable .onnx file, {path} is not: {cause.strerror}") from cause
+    except (OSError, ValueError) as cause:  # ValueError: a path with a NUL
+        reason = getattr(cause, "strerror", cause)
+        raise ModelError(f"a model must be a readable .onnx file, {path} is not: {reason}") from cause
     try:
         proto = onnx.ModelProto.FromString(content)
     except DecodeError as cause:
         raise ModelError(f"a model must be an ONNX file, {path} is none, or cut short") from cause
     if not proto.graph.node:
         raise ModelError(f"a model must have a graph with nodes, {path} ({len(content)} bytes) has none")
+    _check_text(proto, path)
     _check_initializers(proto, path)
     return ModelFile(path, proto, len(content), hashlib.sha256(content).hexdigest())
+
+
+def load(path: str | os.PathLike[str], *, device: str = "auto") -> Classifier:
+    """Open a model file to run it, its structure checked first.
+
+    The same as `onnxhead_runtime.load`, which runs where onnx is not installed, and beyond that refuses what
+    onnxruntime accepts: initializers with one name.
+
+    Args:
+        path: The .onnx file; its data file, if it has one, lies beside it.
+        device: `cpu`, `cuda`, `cuda:N`, or `auto` for CUDA where it starts and the CPU elsewhere.
+            `cuda` never runs on the CPU: where it does not start, that is an error.
+
+    Raises:
+        ModelError: The file is missing, broken, or does not have the contract's input and outputs.
+        ProviderError: onnxruntime is missing, or the device is unknown or does not start.
+
+    Example:
+        >>> load("models/abc.onnx", device="cpu")([0.5, 0.8, 1.2]).labels
+        ['C']
+    """
+    open_model(path)
+    return onnxhead_runtime.load(path, device=device)
+
+
+def _check_text(proto: onnx.ModelProto, path: Path) -> None:
+    """Raise for names and metadata that are not UTF-8, which protobuf gives as bytes."""
+    graph = proto.graph
+    texts = [text for prop in proto.metadata_props for text in (prop.key, prop.value)]
+    texts += [value.name for values in (graph.initializer, graph.input, graph.output) for value in values]
+    texts += [text for node in graph.node for text in (node.op_type, *node.input, *node.output)]
+    if not all(isinstance(text, str) for text in texts):
+        raise ModelError(f"names and metadata must be UTF-8, those of {path} are not")
 
 
 def _check_initializers(proto: onnx.ModelProto, path: Path) -> None:

@@ -10,13 +10,13 @@ one.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import mmap
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,6 +29,7 @@ from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
 EXTERNAL_THRESHOLD_BYTES = 64 * 2**20
 _CHUNK_BYTES = 8 * 2**20
+_SEARCHED_BYTES = 256 * 2**20  # a model whose weight is elsewhere is smaller
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,7 @@ def save(head: Head, path: str | os.PathLike[str]) -> Report:
     if not isinstance(head, Head):
         raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
-    if target.suffix != ".onnx":
-        raise WriteError(f"a model's file name must end in .onnx, got {target}")
+    _check_name(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(target):
@@ -99,6 +99,14 @@ def save(head: Head, path: str | os.PathLike[str]) -> Report:
             f"a model must be saved to a folder that is writable and has room, {target} was not written and "
             f"what was there is unchanged: {cause.strerror or cause}"
         ) from cause
+
+
+def _check_name(target: Path) -> None:
+    if target.suffix != ".onnx":
+        raise WriteError(f"a model's file name must end in .onnx, got {target}")
+    name = str(target)
+    if "\0" in name or "\\" in target.name or not name.isprintable():
+        raise WriteError(f"a model's file name must be printable text without backslashes, got {name!r}")
 
 
 def _replace(head: Head, target: Path) -> Report:
@@ -148,17 +156,18 @@ def _write_data(head: Head, target: Path) -> Path:
     return path
 
 
-@contextmanager
+@contextlib.contextmanager
 def _temporary(path: Path) -> Iterator[IO[bytes]]:
-    """Open an empty file that is removed unless it has been renamed."""
+    """Open a new file that is removed unless it has been renamed."""
+    path.unlink(missing_ok=True)  # a killed process's, or somebody's link to elsewhere
     try:
-        with path.open("wb") as file:
+        with path.open("xb") as file:
             yield file
     finally:
         path.unlink(missing_ok=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _exclusive(target: Path) -> Iterator[None]:
     """Hold the lock file of `target`, which is removed before it is given up."""
     path = target.with_name(f".{target.name}.lock")
@@ -173,6 +182,7 @@ def _exclusive(target: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink()
+            fcntl.flock(file, fcntl.LOCK_UN)  # a child that was forked meanwhile has the file open too
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:
@@ -191,20 +201,26 @@ def _data_temporary(target: Path) -> Path:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what older and killed saves left: temporary files, and data that no model in the folder uses."""
-    for temporary in (_model_temporary(target), _data_temporary(target)):
-        temporary.unlink(missing_ok=True)
-    name = re.compile(re.escape(target.stem) + r"\.[0-9a-f]{12}\.data")
-    unused = [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
-    for model in target.parent.glob("*.onnx"):
-        unused = [path for path in unused if not _contains(model, path.name.encode())]
-    for path in unused:
-        path.unlink(missing_ok=True)
+    """Remove what older and killed saves left: temporary files, and data that no file in the folder names.
+
+    That is housekeeping: the model has been replaced or not, and what cannot be removed stays.
+    """
+    with contextlib.suppress(OSError):
+        for temporary in (_model_temporary(target), _data_temporary(target)):
+            temporary.unlink(missing_ok=True)
+        name = re.compile(re.escape(target.stem) + r"\.[0-9a-f]{12}\.data")
+        unused = [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
+        others = [path for path in target.parent.iterdir() if path not in unused] if unused else []
+        for path in unused:
+            if not any(_contains(other, path.name.encode()) for other in others):
+                path.unlink(missing_ok=True)
 
 
 def _contains(path: Path, text: bytes) -> bool:
-    """Search a file; one that cannot be read may contain anything."""
+    """Search a file for a name; one that cannot be read may contain it, a very large one does not."""
     try:
+        if path.stat().st_size > _SEARCHED_BYTES:
+            return False
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return content.find(text) >= 0
     except ValueError:  # an empty file has no map
@@ -219,8 +235,9 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):  # a folder that may be written need not be readable
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

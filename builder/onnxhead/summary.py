@@ -45,7 +45,8 @@ class Summary:
         link: How logits become probabilities; None where the file does not say.
         temperature: The divisor of the logits; None where the file does not say.
         weights_sha256: The hash of the weights; None where the file does not say.
-        oldest_onnxruntime: The oldest release that loads the file; None if none is known to.
+        oldest_onnxruntime: The oldest release that loads the file; None if none is known to, and for files
+            with operators beyond ai.onnx.
     """
 
     path: Path
@@ -80,7 +81,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
     graph = model.proto.graph
     metadata = _metadata(model)
     opsets = {entry.domain: entry.version for entry in model.proto.opset_import}
-    opset = opsets.pop("", 0)
+    opset = opsets.pop("", 0) or opsets.pop("ai.onnx", 0)
     return Summary(
         path=model.path,
         data_paths=model.data_paths,
@@ -96,7 +97,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
         link=metadata.link if metadata else None,
         temperature=metadata.temperature if metadata else None,
         weights_sha256=metadata.weights_sha256 if metadata else None,
-        oldest_onnxruntime=oldest_onnxruntime(model.proto.ir_version, opset),
+        oldest_onnxruntime=oldest_onnxruntime(model.proto.ir_version, opset) if not opsets else None,
     )
 
 
@@ -109,6 +110,9 @@ def _metadata(model: ModelFile) -> Metadata | None:
 
 
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return Tensor(value.name, (kind or "untyped").removesuffix("_type"), ())
     tensor = value.type.tensor_type
     shape = tuple(
         axis.dim_value if axis.HasField("dim_value") else axis.dim_param or "?" for axis in tensor.shape.dim

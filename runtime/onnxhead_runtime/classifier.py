@@ -101,7 +101,7 @@ class Classifier:
         return Classifier, (self.path, self._requested_device)
 
     def _open(self) -> tuple[Any, str]:
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):  # noqa: PTH113  (Path.is_file raises for long names)
             raise ModelError(f"a model must be an .onnx file, there is no file {self.path}")
         return open_session(str(self.path), self._requested_device)
 
@@ -168,11 +168,15 @@ def _run(session: Any, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32],
 
 def _read_contract(session: Any, path: Path) -> _Contract:
     """Check the file's input, outputs, metadata and answers against the contract."""
-    features = _check_signature(session, path)
+    try:
+        features = _check_signature(session, path)
+        props = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as cause:
+        raise ModelError(f"names and metadata must be UTF-8, those of {path} are not: {cause}") from cause
     logits, probabilities = _probe(session, features, path)
     count = logits.shape[1]
     try:
-        metadata = Metadata.from_props(session.get_modelmeta().custom_metadata_map, count)
+        metadata = Metadata.from_props(props, count)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     if metadata is None:
@@ -207,7 +211,7 @@ def _probe(session: Any, features: int, path: Path) -> tuple[NDArray[np.float32]
     rows[1, ::2], rows[1, 1::2] = 1, -1
     try:
         logits, probabilities = _run(session, rows)
-        _, alone = _run(session, rows[1:])
+        logits_alone, alone = _run(session, rows[1:])
     except ProviderError as error:
         raise ModelError(
             f"a model must answer any number of rows, {path} does not: {error.__cause__}"
@@ -215,7 +219,10 @@ def _probe(session: Any, features: int, path: Path) -> tuple[NDArray[np.float32]
     shapes = logits.shape, probabilities.shape
     if shapes != ((2, logits.shape[-1]),) * 2:
         raise ModelError(f"{LOGITS} and {PROBABILITIES} must be [batch, C], {path} gives {shapes} for 2 rows")
-    if not np.allclose(probabilities[1:], alone, atol=1e-4, equal_nan=True):
+    # a row's logits may differ in their last bits with the batch, and the link may magnify that
+    with np.errstate(invalid="ignore"):
+        difference = float(np.nan_to_num(np.abs(logits[1:] - logits_alone)).max())
+    if not np.allclose(probabilities[1:], alone, atol=1e-4 + 100 * difference, equal_nan=True):
         raise ModelError(
             f"{PROBABILITIES} of a row must depend on that row alone, in {path} they change with the "
             "batch: the softmax runs over the wrong axis"
@@ -231,7 +238,7 @@ def _check_link(
 ) -> None:
     expected = links.probabilities(logits, metadata.link, metadata.temperature)
     # exp of a float32 argument z is uncertain by |z| * 2**-24, whatever computes it
-    tolerance = 1e-5 + np.abs(logits) / metadata.temperature * 2.0**-22
+    tolerance = 1e-5 + np.abs(logits.astype(np.float64)) / metadata.temperature * 2.0**-22
     wrong = np.abs(probabilities - expected) > tolerance
     if wrong.any():
         raise ModelError(

@@ -100,9 +100,9 @@ def check_temperature(temperature: float, error: type[OnnxHeadError]) -> float:
     try:
         with np.errstate(over="ignore", under="ignore"):
             rounded = float(np.float32(temperature))
-    except (TypeError, ValueError) as cause:
+    except (TypeError, ValueError, OverflowError) as cause:
         raise error(f"temperature must be a number, got {temperature!r}") from cause
-    if not (math.isfinite(rounded) and rounded > 0):
+    if not (math.isfinite(rounded) and rounded >= np.finfo(np.float32).tiny):
         raise error(f"temperature must be positive and finite in float32, got {temperature!r}")
     return rounded
 
@@ -115,6 +115,10 @@ def list_labels(labels: object, error: type[OnnxHeadError]) -> list[Label]:
     """
     if isinstance(labels, str | bytes | Mapping | Set) or not isinstance(labels, Iterable):
         raise error(f"labels must be a sequence with one label per class, in their order, got {labels!r}")
+    if isinstance(labels, np.ndarray) and labels.ndim != 1:
+        raise error(
+            f"labels must be a sequence with one label per class, got an array of shape {labels.shape}"
+        )
     plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
     for label in plain:
         _check_label(label, error)

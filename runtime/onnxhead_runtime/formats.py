@@ -33,9 +33,12 @@ def read_features(source: str) -> Any:
     if source.lstrip().startswith(("[", "{")):
         return _parse_json(source, "the inline array")
     if source == "-":
-        return _parse_json(sys.stdin.read(), "standard input")
+        try:
+            return _parse_json(sys.stdin.read(), "standard input")
+        except UnicodeDecodeError as cause:
+            raise FeaturesError(f"standard input must be JSON in UTF-8: {cause}") from cause
     path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for long names)
         raise FeaturesError(
             "features must be a file, an inline JSON array such as '[0.5, 0.8]', or - for standard input, "
             f"there is no file {source}"
@@ -114,7 +117,7 @@ def _parse_json(text: str, name: str) -> Any:
 def _read_json(path: Path) -> Any:
     try:
         return _parse_json(path.read_text("utf-8-sig"), path.name)
-    except UnicodeDecodeError as cause:
+    except (UnicodeDecodeError, OSError) as cause:
         raise FeaturesError(f"{path.name} must be JSON in UTF-8: {cause}") from cause
 
 
@@ -144,9 +147,11 @@ def _read_csv(path: Path) -> list[list[float]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [row for row in csv.reader(file, strict=True) if row]
-    except (UnicodeDecodeError, csv.Error) as cause:
-        raise FeaturesError(f"{path.name} must be comma-separated text in UTF-8: {cause}") from cause
-    if lines and not any(_is_number(cell) for cell in lines[0]) and len(lines) > 1:
+    except (UnicodeDecodeError, csv.Error, OSError) as cause:
+        raise FeaturesError(
+            f"{path.name} must be readable, comma-separated text in UTF-8: {cause}"
+        ) from cause
+    if lines and not any(is_decimal(cell) for cell in lines[0]) and len(lines) > 1:
         lines = lines[1:]
     if not lines:
         raise FeaturesError(f"{path.name} must hold rows of features, it holds none")
@@ -160,7 +165,7 @@ def _read_csv(path: Path) -> list[list[float]]:
 
 def _parse_row(line: list[str], number: int, path: Path) -> list[float]:
     for column, cell in enumerate(line, 1):
-        if not _is_number(cell):
+        if not is_decimal(cell):
             raise FeaturesError(
                 f"{path.name}: features must be decimals, separated by commas, row {number} has "
                 f"{cell[:40]!r} in column {column}"
@@ -168,12 +173,13 @@ def _parse_row(line: list[str], number: int, path: Path) -> list[float]:
     return [float(cell) for cell in line]
 
 
-def _is_number(text: str) -> bool:
+def is_decimal(text: str) -> bool:
+    """Tell whether a cell is a number, as float reads it but without underscores."""
     try:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text
 
 
 def _write_npz(prediction: Prediction, path: Path) -> None:

@@ -13,7 +13,9 @@ import io
 import logging
 import os
 import re
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -32,6 +34,7 @@ _DISTRIBUTIONS = (
 _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
 # What onnxruntime says when the CUDA provider did not start and the CPU may not take its place.
 _FALLBACK_DISABLED = "fallback to CPU EP has been explicitly disabled"
+_process_wide = threading.RLock()  # held while the environment or standard output is another
 _FATAL = 4  # onnxruntime's log severity: what goes wrong is raised, not printed
 
 
@@ -42,23 +45,17 @@ class Provider:
     Attributes:
         device: The device's name here, such as `cuda`.
         name: onnxruntime's name of the provider.
-        extra: The extra of onnxhead that installs it.
+        options: What it is opened with, beside the number of the device.
     """
 
     device: str
     name: str
-    extra: str
-
-    def options(self, index: int) -> dict[str, str]:
-        """Return the provider's options for device number `index`."""
-        if self.device == "cpu":
-            return {}
-        # TF32 keeps 10 bits of the mantissa: logits would be outside the float32 bound.
-        return {"device_id": str(index), "use_tf32": "0"}
+    options: Mapping[str, str]
 
 
-CPU = Provider("cpu", "CPUExecutionProvider", "cpu")
-CUDA = Provider("cuda", "CUDAExecutionProvider", "gpu")
+CPU = Provider("cpu", "CPUExecutionProvider", {})
+# TF32 keeps 10 bits of the mantissa: logits would be outside the float32 bound.
+CUDA = Provider("cuda", "CUDAExecutionProvider", {"use_tf32": "0"})
 
 
 def open_session(path: str, device: str = "auto") -> tuple[Any, str]:
@@ -72,9 +69,8 @@ def open_session(path: str, device: str = "auto") -> tuple[Any, str]:
         The session and the device that it uses: `cpu` or `cuda:N`.
 
     Raises:
-        ProviderError: onnxruntime is missing, or the device does not start.
+        ProviderError: onnxruntime is missing, the device does not start, or its name is none of the above.
         ModelError: onnxruntime refuses the file.
-        ValueError: The device's name is none of the above.
     """
     match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", str(device))
     if not match:
@@ -124,14 +120,15 @@ def _without_telemetry() -> Iterator[None]:
     From 1.29 on it does both by default, and a forked child that inherits that thread hangs when it exits.
     It reads the variable once, when it is imported; one that is set already is the user's decision.
     """
-    if _TELEMETRY_SWITCH in os.environ:
-        yield
-        return
-    os.environ[_TELEMETRY_SWITCH] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[_TELEMETRY_SWITCH]
+    with _process_wide:
+        if "onnxruntime" in sys.modules or _TELEMETRY_SWITCH in os.environ:
+            yield
+            return
+        os.environ[_TELEMETRY_SWITCH] = "1"
+        try:
+            yield
+        finally:
+            del os.environ[_TELEMETRY_SWITCH]
 
 
 def installed_distributions() -> dict[str, str]:
@@ -154,7 +151,7 @@ def reinstall_command(extra: str) -> str:
 def _open_cpu(path: str) -> Any:
     ort = import_onnxruntime()
     try:
-        return ort.InferenceSession(path, _session_options(ort), providers=[CPU.name])
+        return ort.InferenceSession(path, _session_options(ort), providers=[CPU.name], enable_fallback=0)
     except Exception as cause:  # onnxruntime's exceptions have no public base
         raise ModelError(f"onnxruntime {ort.__version__} refuses {path}: {_reason(cause)}") from cause
 
@@ -167,7 +164,10 @@ def _open_cuda(path: str, index: int) -> Any:
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
         session = ort.InferenceSession(
-            path, options, providers=[(CUDA.name, CUDA.options(index))], enable_fallback=0
+            path,
+            options,
+            providers=[(CUDA.name, {"device_id": str(index), **CUDA.options})],
+            enable_fallback=0,
         )
     except Exception as cause:  # onnxruntime's exceptions have no public base
         _open_cpu(path)  # a file that no provider can load is the file's fault, and raises so
@@ -200,7 +200,7 @@ def _preload_libraries(ort: ModuleType) -> str:
     """Load CUDA's libraries from the nvidia packages; return which ones are missing, in words."""
     if not hasattr(ort, "preload_dlls"):
         return ""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with _process_wide, contextlib.redirect_stdout(io.StringIO()) as printed:
         ort.preload_dlls(cudnn=False)  # the graph needs no cuDNN
     missing = re.findall(r"Failed to load ([^:\s]+)", printed.getvalue())
     return f"{', '.join(missing)} not found, which onnxhead[gpu] installs" if missing else ""

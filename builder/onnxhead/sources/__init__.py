@@ -69,15 +69,13 @@ def read(
     contents = _open(source, request)
     if labels is None:
         labels = contents.labels
-    elif isinstance(labels, Iterable) and not isinstance(labels, str):
-        labels = list(labels)
     selection = select(contents, labels, request)
     try:
         return Head(
             selection.weight,
             selection.bias,
             labels=labels,
-            link=link or contents.link or "softmax",
+            link=contents.link if link is None else link,
             temperature=contents.temperature if temperature is None else temperature,
             origin=selection.origin,
         )
@@ -110,6 +108,6 @@ def _open_file(path: Path, request: Request) -> Contents:
         )
     if suffix not in _READERS:
         raise SourceError(f"a source must end in one of {', '.join(_READERS)}, got {path.name}")
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for long names)
         raise SourceError(f"a source must be a file, there is none at {path}")
     return _READERS[suffix](path, request)

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxhead.sources.contents import LABEL_KEYS, Contents, to_entry
+from onnxhead_runtime.errors import SourceError
 
 
 def from_mapping(arrays: Mapping[str, Any]) -> Contents:
-    """Return the contents of a mapping of names to array-likes; labels may be among them."""
+    """Return the contents of a mapping of names to array-likes; labels may be among them.
+
+    Raises:
+        SourceError: A key is no text.
+    """
+    if not all(isinstance(key, str) for key in arrays):
+        raise SourceError(f"a mapping must have names as keys, got {', '.join(map(repr, arrays))}")
     entries = {key: to_entry(value) for key, value in arrays.items() if key not in LABEL_KEYS}
     labels = next((arrays[key] for key in LABEL_KEYS if key in arrays), None)
     return Contents("the mapping", entries, labels)

@@ -29,7 +29,7 @@ class Contents:
         name: The source's name for messages, such as the file name.
         entries: The arrays by key.
         labels: The labels that the source states.
-        link: The link that the source states.
+        link: The link that the source states, or softmax.
         temperature: The temperature that the source states, or 1.
         ignored: Keys that are no arrays and mean nothing here.
     """
@@ -37,7 +37,7 @@ class Contents:
     name: str
     entries: Mapping[str, Entry]
     labels: Sequence[Any] | None = None
-    link: str | None = None
+    link: str = "softmax"
     temperature: float = 1.0
     ignored: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from onnxhead.sources.contents import Contents, Entry, Request
 from onnxhead.sources.labels import parse_labels
 from onnxhead_runtime.errors import SourceError
+from onnxhead_runtime.formats import is_decimal
 
 _BIAS_NAMES = ("bias", "intercept", "intercept_", "b")
 
@@ -24,9 +25,11 @@ def read(path: Path, request: Request) -> Contents:
     """
     header, rows = _read_table(path)
     _check_labels(path, [row[0] for row in rows])
+    if request.no_bias and header and set(header[1:]) & set(_BIAS_NAMES):
+        raise SourceError(f"no_bias is for a source without bias, {path.name} has a column of that name")
     bias_column = None if request.no_bias else _find_bias(path, header, len(rows[0]), request.bias_key)
     labels = parse_labels([row[0] for row in rows])
-    if not all(isinstance(label, int) for label in labels) and all(_is_number(row[0]) for row in rows):
+    if not all(isinstance(label, int) for label in labels) and all(is_decimal(row[0]) for row in rows):
         raise SourceError(
             f"{path.name}: the first column must hold the labels, it holds numbers such as {rows[0][0]}: "
             "put a column of labels before the weights"
@@ -68,7 +71,7 @@ def _is_header(cells: list[str]) -> bool:
     """Tell names, or the 0, 1, 2, ... that pandas gives columns without names, from weights."""
     if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:
         return True
-    return not any(map(_is_number, cells))
+    return not any(map(is_decimal, cells))
 
 
 def _check_labels(path: Path, labels: list[str]) -> None:
@@ -100,17 +103,9 @@ def _find_bias(path: Path, header: list[str] | None, columns: int, name: str | N
 
 
 def _parse(path: Path, row: list[str], number: int, column: int) -> float:
-    if not _is_number(row[column]):
+    if not is_decimal(row[column]):
         raise SourceError(
             f"{path.name}: weights and bias must be decimals, class row {number} has {row[column]!r} in "
             f"column {column + 1}"
         )
     return float(row[column])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text

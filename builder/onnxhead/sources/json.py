@@ -21,11 +21,12 @@ def read(path: Path, _: Request) -> Contents:
         raise SourceError(f"{path.name}: numbers must be finite, got {constant}")
 
     def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise SourceError(f"{path.name}: keys must be distinct, got {key!r} {keys.count(key)} times")
-        return dict(pairs)
+        document: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in document:
+                raise SourceError(f"{path.name}: keys must be distinct, got {key!r} twice")
+            document[key] = value
+        return document
 
     try:
         text = path.read_text("utf-8-sig")
@@ -51,7 +52,7 @@ def read(path: Path, _: Request) -> Contents:
         name=path.name,
         entries=entries,
         labels=labels,
-        link=document.get("link"),
+        link=document.get("link", "softmax"),
         temperature=document.get("temperature", 1.0),
         ignored=ignored,
     )
