@@ -4,8 +4,12 @@ import sys
 
 import corpus
 import pytest
+from conftest import ROOT
 
+import onnxhead
+import onnxhead_runtime
 from onnxhead import cli
+from onnxhead.summary import inspect
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,23 @@ def test_it_is_refused(arguments, name, content, tmp_path, monkeypatch, capfd) -
     assert len(errors) > 40
     assert output == ""
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == sorted({"good.onnx", name})
+
+
+@pytest.mark.parametrize("value", [0x00, 0x80, 0xFF])
+def test_no_single_byte_of_a_model_raises_what_is_not_ours(value, tmp_path) -> None:
+    """Every byte in turn: each reader ends in an answer or in one of our errors."""
+    content = (ROOT / "models" / "abc.onnx").read_bytes()
+    path = tmp_path / "changed.onnx"
+    readers = (inspect, onnxhead.verify, onnxhead.read, lambda p: onnxhead_runtime.load(p)([1, 2, 3]).labels)
+    refused = 0
+    for at in range(len(content)):
+        path.write_bytes(content[:at] + bytes([value]) + content[at + 1 :])
+        for read in readers:
+            try:
+                read(path)
+            except onnxhead.OnnxHeadError:
+                refused += 1
+    assert refused > len(content), "most changes are noticed"
 
 
 def test_the_corpus_can_fail(tmp_path, monkeypatch, capfd) -> None:
