@@ -297,6 +297,16 @@ def test_outputs_of_different_widths_are_refused(tmp_path) -> None:
         onnxhead.load(answer_with(tmp_path / "m.onnx", nodes, shapes))
 
 
+def test_logits_that_depend_on_the_batch_are_refused(tmp_path) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["features"], ["mean"], axes=[0], keepdims=1),
+        helper.make_node("Sub", ["features", "mean"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    ]
+    with pytest.raises(ModelError, match="of a row must depend on that row alone"):
+        onnxhead.load(answer_with(tmp_path / "m.onnx", nodes, BOTH))
+
+
 def test_a_softmax_over_the_batch_is_refused(tmp_path) -> None:
     with pytest.raises(ModelError, match="they change with the batch: the softmax runs over the wrong axis"):
         onnxhead.load(compose_by_hand(tmp_path / "other.onnx", axis=0))

@@ -88,13 +88,29 @@ def test_data_that_another_model_uses_stays(random_head, tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("external")
-def test_models_beside_it_that_cannot_be_read_are_in_nobodys_way(random_head, tmp_path) -> None:
+def test_what_is_no_file_is_in_nobodys_way(random_head, tmp_path) -> None:
     first = onnxhead.save(random_head(), tmp_path / "head.onnx")
     (tmp_path / "empty.onnx").touch()
     (tmp_path / "folder.onnx").mkdir()
+    os.mkfifo(tmp_path / "pipe.onnx")
     second = onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
     assert onnxhead.verify(second.path).findings == []
-    assert first.data_path.exists(), "what cannot be read may use the old data"
+    assert not first.data_path.exists(), "neither a folder nor a pipe can use the old data"
+
+
+@pytest.mark.usefixtures("external")
+def test_data_that_an_unreadable_file_may_use_stays(random_head, tmp_path, monkeypatch) -> None:
+    first = onnxhead.save(random_head(), tmp_path / "head.onnx")
+    (tmp_path / "other.onnx").write_bytes(b"somebody's")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(storage.mmap, "mmap", refuse)
+    second = onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
+    monkeypatch.undo()
+    assert onnxhead.verify(second.path).findings == []
+    assert first.data_path.exists()
 
 
 def test_a_small_head_over_a_large_one_leaves_no_data(random_head, tmp_path, monkeypatch) -> None:

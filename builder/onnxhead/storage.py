@@ -209,11 +209,12 @@ def _remove_leftovers(target: Path) -> None:
         for temporary in (_model_temporary(target), _data_temporary(target)):
             temporary.unlink(missing_ok=True)
         name = re.compile(re.escape(target.stem) + r"\.[0-9a-f]{12}\.data")
-        unused = [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
-        others = [path for path in target.parent.iterdir() if path not in unused] if unused else []
+        files = [path for path in target.parent.iterdir() if path.is_file()]  # no folders, no pipes
+        unused = [path for path in files if name.fullmatch(path.name)]
+        for other in (path for path in files if unused and path not in unused):
+            unused = [path for path in unused if not _contains(other, path.name.encode())]
         for path in unused:
-            if not any(_contains(other, path.name.encode()) for other in others):
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def _contains(path: Path, text: bytes) -> bool:

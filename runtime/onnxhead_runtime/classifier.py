@@ -222,12 +222,19 @@ def _probe(session: Any, features: int, path: Path) -> tuple[NDArray[np.float32]
     # a row's logits may differ in their last bits with the batch, and the link may magnify that
     with np.errstate(invalid="ignore"):
         difference = float(np.nan_to_num(np.abs(logits[1:] - logits_alone)).max())
-    if not np.allclose(probabilities[1:], alone, atol=1e-4 + 100 * difference, equal_nan=True):
+    same_logits = np.allclose(logits[1:], logits_alone, atol=1e-2 * _largest(logits_alone), equal_nan=True)
+    tolerance = 1e-4 + 100 * difference
+    if not (same_logits and np.allclose(probabilities[1:], alone, atol=tolerance, equal_nan=True)):
         raise ModelError(
-            f"{PROBABILITIES} of a row must depend on that row alone, in {path} they change with the "
-            "batch: the softmax runs over the wrong axis"
+            f"{LOGITS} and {PROBABILITIES} of a row must depend on that row alone, in {path} they change "
+            "with the batch: the softmax runs over the wrong axis"
         )
     return logits, probabilities
+
+
+def _largest(values: NDArray[np.float32]) -> float:
+    """Return the largest finite magnitude."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0))
 
 
 def _check_link(

@@ -120,8 +120,11 @@ def _without_telemetry() -> Iterator[None]:
     From 1.29 on it does both by default, and a forked child that inherits that thread hangs when it exits.
     It reads the variable once, when it is imported; one that is set already is the user's decision.
     """
+    if "onnxruntime" in sys.modules:  # without the lock, which a fork may have left held
+        yield
+        return
     with _process_wide:
-        if "onnxruntime" in sys.modules or _TELEMETRY_SWITCH in os.environ:
+        if _TELEMETRY_SWITCH in os.environ:
             yield
             return
         os.environ[_TELEMETRY_SWITCH] = "1"
