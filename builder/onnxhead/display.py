@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from onnxhead.derivation import ClassSteps, Derivation
 from onnxhead.doctor import Diagnosis
+from onnxhead.head import Folding
 from onnxhead.storage import Report
 from onnxhead.summary import Summary
 from onnxhead.verification import Verification
@@ -24,6 +25,7 @@ def report_lines(report: Report) -> Iterator[str]:
     yield from _table(
         [
             ("source", plain(report.origin)),
+            *_folding_rows(report.folding),
             ("head", f"{report.classes} classes x {report.features} features, float32"),
             ("rounding", f"{report.rounding:.2g} at most" if report.rounding else "none"),
             ("labels", _label_list(report.labels)),
@@ -145,6 +147,13 @@ def decimal(value: float) -> str:
     if not math.isfinite(value) or 0 < abs(value) < 0.0005:
         return f"{value:.2e}"
     return f"{value + 0.0:.3f}".rstrip("0").rstrip(".")  # + 0.0 turns -0.0 into 0.0
+
+
+def _folding_rows(folding: Folding | None) -> Iterator[tuple[str, str]]:
+    if folding is not None:
+        if folding.steps:
+            yield "folded", plain(", ".join(folding.steps))
+        yield "source error", f"{folding.error:.2g} in the logits, float64, on {folding.rows} random rows"
 
 
 def _row_lines(prediction: Prediction, top: int | None) -> Iterator[str]:

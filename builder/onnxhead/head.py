@@ -25,6 +25,22 @@ from onnxhead_runtime.contract import (
 from onnxhead_runtime.errors import HeadError
 
 
+@dataclass(frozen=True)
+class Folding:
+    """What stood before the last layer and was multiplied into its weight and bias, in float64.
+
+    Attributes:
+        steps: What was folded, in the order in which a row goes through it; may be empty.
+        error: The largest difference between the logits of weight and bias, in float64 before they are
+            rounded, and those of the source itself.
+        rows: On how many random rows that was found.
+    """
+
+    steps: tuple[str, ...]
+    error: float
+    rows: int
+
+
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Head:
     """The last linear layer of a classifier, z = W f + b, and how z becomes probabilities.
@@ -37,6 +53,7 @@ class Head:
         temperature: The logits are divided by it before the link.
         rounding: The largest change that rounding to float32 made to a weight or bias; 0 if none.
         origin: Where the numbers came from, for reports; not saved.
+        folding: What was folded into them, for reports; not saved. None where they are as they were found.
 
     Args:
         weight: Real numbers (classes, features). An array that is float32 in row order already is not
@@ -47,6 +64,7 @@ class Head:
         link: See above.
         temperature: Positive; rounded to float32.
         origin: See above.
+        folding: See above.
 
     Raises:
         HeadError: The arrays do not fit each other, hold NaN, infinity or values beyond float32, labels
@@ -67,6 +85,7 @@ class Head:
     temperature: float
     rounding: float = field(default=0.0)
     origin: str = ""
+    folding: Folding | None = None
 
     def __init__(
         self,
@@ -77,6 +96,7 @@ class Head:
         link: str = "softmax",
         temperature: float = 1.0,
         origin: str = "",
+        folding: Folding | None = None,
     ) -> None:
         weights, weight_rounding = _to_parameter(weight, WEIGHT)
         biases, bias_rounding = _to_parameter(bias, BIAS)
@@ -107,6 +127,7 @@ class Head:
             "temperature": check_temperature(temperature, HeadError),
             "rounding": max(weight_rounding, bias_rounding),
             "origin": origin,
+            "folding": folding,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from onnxhead.graph import compose, compose_external
-from onnxhead.head import Head, little_endian_bytes
+from onnxhead.head import Folding, Head, little_endian_bytes
 from onnxhead.verification import Check, check_model
 from onnxhead_runtime.contract import Label, Link
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
@@ -42,6 +42,7 @@ class Report:
         size_bytes: The size of both.
         sha256: Hexadecimal SHA-256 of the .onnx file.
         origin: Where the head came from.
+        folding: What was folded into weight and bias, and with what error; None where they were found so.
         classes: The number of classes.
         features: The number of features.
         labels: One per class; None where classes are numbered from 0.
@@ -56,6 +57,7 @@ class Report:
     size_bytes: int
     sha256: str
     origin: str
+    folding: Folding | None
     classes: int
     features: int
     labels: tuple[Label, ...] | None
@@ -131,6 +133,7 @@ def _replace(head: Head, target: Path) -> Report:
         size_bytes=size,
         sha256=hashlib.sha256(content).hexdigest(),
         origin=head.origin,
+        folding=head.folding,
         classes=head.classes,
         features=head.features,
         labels=head.labels,

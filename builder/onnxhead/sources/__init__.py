@@ -78,6 +78,7 @@ def read(
             link=contents.link if link is None else link,
             temperature=contents.temperature if temperature is None else temperature,
             origin=selection.origin,
+            folding=contents.folding,
         )
     except HeadError as error:
         raise HeadError(f"{contents.name}: {error}") from error

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from onnxhead.head import Folding
+
 LABEL_KEYS = ("labels", "classes", "classes_")
 
 
@@ -13,12 +15,17 @@ class Entry(NamedTuple):
     """One named array, loaded when it is asked for.
 
     Attributes:
-        description: Shape and dtype, for messages.
+        shape: Its shape; None where it has none, or it is not known before it is loaded.
+        dtype: Its element type or kind, for messages.
         load: Returns something array-like; raises SourceError.
     """
 
-    description: str
+    shape: tuple[int, ...] | None
+    dtype: str
     load: Callable[[], Any]
+
+    def __str__(self) -> str:
+        return self.dtype if self.shape is None else f"{self.shape} {self.dtype}"
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,10 @@ class Contents:
         link: The link that the source states, or softmax.
         temperature: The temperature that the source states, or 1.
         ignored: Keys that are no arrays and mean nothing here.
+        weight_key: The weight, where the source says which it is.
+        is_model: The source is a whole model, not arrays by name: the layout of its weight is known, and
+            where its weight has no bias there is none.
+        folding: What was multiplied into the weight.
     """
 
     name: str
@@ -40,6 +51,9 @@ class Contents:
     link: str = "softmax"
     temperature: float = 1.0
     ignored: tuple[str, ...] = ()
+    weight_key: str | None = None
+    is_model: bool = False
+    folding: Folding | None = None
 
 
 @dataclass(frozen=True)
@@ -50,10 +64,13 @@ class Request:
     weight_key: str | None = None
     bias_key: str | None = None
     no_bias: bool = False
+    node: str | None = None
+    link: str | None = None
 
 
 def to_entry(value: Any) -> Entry:
     """Return the entry of something that is in memory already."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    description = f"of type {type(value).__name__}" if shape is None else f"{tuple(shape)} {dtype}"
-    return Entry(description, lambda: value)
+    if shape is None:
+        return Entry(None, f"of type {type(value).__name__}", lambda: value)
+    return Entry(tuple(shape), str(dtype), lambda: value)

@@ -36,10 +36,10 @@ def read(path: Path, request: Request) -> Contents:
         )
     columns = [i for i in range(1, len(rows[0])) if i != bias_column]
     weight = [[_parse(path, row, number, i) for i in columns] for number, row in enumerate(rows, 1)]
-    entries = {"weight": Entry(f"({len(rows)}, {len(columns)}) decimals", lambda: weight)}
+    entries = {"weight": Entry((len(rows), len(columns)), "decimals", lambda: weight)}
     if bias_column is not None:
         bias = [_parse(path, row, number, bias_column) for number, row in enumerate(rows, 1)]
-        entries[request.bias_key or "bias"] = Entry(f"({len(rows)},) decimals", lambda: bias)
+        entries[request.bias_key or "bias"] = Entry((len(rows),), "decimals", lambda: bias)
     return Contents(path.name, entries, labels)
 
 

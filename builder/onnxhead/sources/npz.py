@@ -40,5 +40,5 @@ def _read_entry(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Entry:
         def refuse(cause: Exception = cause) -> None:
             raise SourceError(message) from cause
 
-        return Entry("unreadable", refuse)
+        return Entry(None, "unreadable", refuse)
     return to_entry(array)

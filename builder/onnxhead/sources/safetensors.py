@@ -34,7 +34,7 @@ def read(path: Path, _: Request) -> Contents:
         with safe_open(path, framework="numpy") as file:
             slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118  (not a mapping)
             entries = {
-                key: Entry(f"{tuple(part.get_shape())} {part.get_dtype()}", partial(load, key))
+                key: Entry(tuple(part.get_shape()), part.get_dtype(), partial(load, key))
                 for key, part in slices.items()
             }
     except Exception as cause:  # as above

@@ -23,8 +23,13 @@ PAIRS = {
     "fc.weight": "fc.bias",
     "head.weight": "head.bias",
     "score.weight": "score.bias",
+    "classifier.out_proj.weight": "classifier.out_proj.bias",
+    "classification_head.out_proj.weight": "classification_head.out_proj.bias",
 }
 LAYOUTS = ("classes-first", "features-first")
+
+# Hidden layers of heads with two: the last layer's name, and that of the layer before it.
+_HIDDEN = {"out_proj.weight": "dense.weight", "classifier.weight": "pre_classifier.weight"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,46 +45,88 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     """Find weight and bias by their usual names or the requested ones, and turn the weight classes-first.
 
     Raises:
-        SourceError: None or several fit, the bias is missing, or bias or labels contradict the layout.
+        SourceError: None or several fit, the bias is missing, the head has a hidden layer, or bias or labels
+            contradict the layout.
     """
-    key = request.weight_key or _find_weight(contents)
-    layout = request.layout or ("features-first" if _last_name(key) == "kernel" else "classes-first")
-    if layout not in LAYOUTS:
-        raise SourceError(f"layout must be {' or '.join(LAYOUTS)}, got {layout!r}")
+    key = request.weight_key or contents.weight_key or _find_weight(contents)
+    layout = _layout(contents, key, request.layout)
     stored = _load(contents, key)
     weight = stored.T if layout == "features-first" else stored
     bias_key = request.bias_key or _partner(key)
-    if request.no_bias:
-        if bias_key in contents.entries:
-            raise SourceError(f"no_bias is for a source without bias, {contents.name} has {bias_key}")
-        bias, bias_text = np.zeros(weight.shape[:1], np.float32), "no bias"
-    else:
-        bias = _load_bias(contents, key, bias_key)
-        bias_text = f"{bias_key} {bias.shape} {bias.dtype}"
-    _check_layout(weight, None if request.no_bias else bias, labels, layout)
+    bias = _find_bias(contents, key, bias_key, request)
+    bias_text = "no bias" if bias is None else f"{bias_key} {bias.shape} {bias.dtype}"
+    _check_layout(weight, bias, labels, layout)
     transposed = ", transposed" if layout == "features-first" else ""
     weight_text = f"{key} {stored.shape} {stored.dtype}{transposed}"
     origin = f"{contents.name}: {weight_text}, {bias_text}{_list_unused(contents, {key, bias_key})}"
+    if bias is None:
+        bias = np.zeros(weight.shape[:1], np.float32)
     return Selection(weight, bias, origin)
 
 
+def list_entries(contents: Contents, keys: Iterable[str]) -> str:
+    """Return keys with their shapes, at most 20, for a message."""
+    listed = list(keys)
+    shown = [f"{key} {contents.entries[key]}" for key in listed[:20]]
+    more = [f"{len(listed) - 20} more"] if len(listed) > 20 else []
+    return ", ".join(shown + more) or "nothing else"
+
+
+def _layout(contents: Contents, key: str, asked: str | None) -> str:
+    if asked is not None and asked not in LAYOUTS:
+        raise SourceError(f"layout must be {' or '.join(LAYOUTS)}, got {asked!r}")
+    known = "features-first" if _last_name(key) == "kernel" else "classes-first"
+    if contents.is_model and asked not in (None, known):
+        raise SourceError(f"layout is for arrays by name; {contents.name} is a model, whose {key} is {known}")
+    return asked or known
+
+
 def _find_weight(contents: Contents) -> str:
-    # the exact names first, then the same names inside a larger model: "backbone.fc.weight"
-    fitting = [key for key in contents.entries if key in PAIRS] or [
-        key for key in contents.entries if key.endswith(tuple(f".{name}" for name in PAIRS if "." in name))
-    ]
+    fitting = _usual_keys(contents) or _lone_matrices(contents)
     if len(fitting) == 1:
+        _refuse_hidden_layer(contents, fitting[0])
         return fitting[0]
     if fitting:
         raise SourceError(
-            f"a source must hold one weight, {contents.name} holds {_list(contents, fitting)}: choose one "
-            f"with --weight-key (weight_key=), such as {fitting[0]}"
+            f"a source must hold one weight, {contents.name} holds {list_entries(contents, fitting)}: choose "
+            f"one with --weight-key (weight_key=), usually the last: {fitting[-1]}"
         )
     raise SourceError(
         f"a source must hold a weight under a usual name ({', '.join(PAIRS)}), {contents.name} holds "
-        f"{_list(contents, list(contents.entries))}: name yours with --weight-key and --bias-key "
+        f"{list_entries(contents, contents.entries)}: name yours with --weight-key and --bias-key "
         "(weight_key=, bias_key=)"
     )
+
+
+def _usual_keys(contents: Contents) -> list[str]:
+    """Return the usual names, or else those inside a larger model, such as `backbone.fc.weight`."""
+    endings = tuple(f".{name}" for name in PAIRS if "." in name)
+    return [key for key in contents.entries if key in PAIRS] or [
+        key for key in contents.entries if key.endswith(endings)
+    ]
+
+
+def _lone_matrices(contents: Contents) -> list[str]:
+    """Return the matrices that have a bias beside them, as every linear layer of torch does: `2.weight`."""
+    return [
+        key
+        for key, entry in contents.entries.items()
+        if _last_name(key) in ("weight", "kernel")
+        and entry.shape is not None
+        and len(entry.shape) == 2
+        and _partner(key) in contents.entries
+    ]
+
+
+def _refuse_hidden_layer(contents: Contents, key: str) -> None:
+    for last, before in _HIDDEN.items():
+        hidden = key.removesuffix(last) + before
+        if key.endswith(last) and hidden in contents.entries:
+            raise SourceError(
+                f"a head must be one linear layer, {contents.name} has a hidden layer {hidden} before {key}: "
+                "for the last layer alone, whose features are what the hidden layer gives, ask for it with "
+                f"--weight-key {key} (weight_key=)"
+            )
 
 
 def _partner(weight_key: str) -> str:
@@ -89,32 +136,31 @@ def _partner(weight_key: str) -> str:
 
 
 def _last_name(key: str) -> str:
-    return key.rpartition(".")[2]
+    return key.replace("/", ".").rpartition(".")[2]
 
 
-def _load_bias(contents: Contents, weight_key: str, bias_key: str) -> NDArray[Any]:
-    if bias_key not in contents.entries:
-        raise SourceError(
-            f"the weight {weight_key} must have a bias, {contents.name} has no {bias_key} but "
-            f"{_list(contents, [key for key in contents.entries if key != weight_key])}: name it with "
-            "--bias-key (bias_key=), or say --no-bias (no_bias=True) for a head without one"
-        )
-    return _load(contents, bias_key)
+def _find_bias(contents: Contents, weight_key: str, bias_key: str, request: Request) -> NDArray[Any] | None:
+    """Return the bias, or None where it is known that there is none."""
+    if bias_key in contents.entries:
+        if request.no_bias:
+            raise SourceError(f"no_bias is for a source without bias, {contents.name} has {bias_key}")
+        return _load(contents, bias_key)
+    if request.no_bias or (contents.is_model and request.bias_key is None):
+        return None
+    raise SourceError(
+        f"the weight {weight_key} must have a bias, {contents.name} has no {bias_key} but "
+        f"{list_entries(contents, [key for key in contents.entries if key != weight_key])}: name it with "
+        "--bias-key (bias_key=), or say --no-bias (no_bias=True) for a head without one"
+    )
 
 
 def _load(contents: Contents, key: str) -> NDArray[Any]:
     if key not in contents.entries:
         raise SourceError(
             f"{contents.name} must hold the key asked for, it has no {key} but "
-            f"{_list(contents, list(contents.entries))}"
+            f"{list_entries(contents, contents.entries)}"
         )
     return to_numeric(contents.entries[key].load(), f"{contents.name}: {key}", SourceError)
-
-
-def _list(contents: Contents, keys: list[str]) -> str:
-    shown = [f"{key} {contents.entries[key].description}" for key in keys[:20]]
-    more = [f"{len(keys) - 20} more"] if len(keys) > 20 else []
-    return ", ".join(shown + more) or "nothing else"
 
 
 def _list_unused(contents: Contents, used: set[str]) -> str:
