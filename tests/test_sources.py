@@ -180,7 +180,7 @@ def test_a_binary_head_from_scikit_learn_as_it_is() -> None:
         (
             {"fc.weight": W, "fc.bias": B, "head.weight": W, "head.bias": B},
             {},
-            "choose one with --weight-key (weight_key=), usually the last: ",
+            "choose one with --weight-key (weight_key=), usually the last: head.weight",
         ),
         (
             {"a": W, "c": B},

@@ -153,7 +153,9 @@ def _folding_rows(folding: Folding | None) -> Iterator[tuple[str, str]]:
     if folding is not None:
         if folding.steps:
             yield "folded", plain(", ".join(folding.steps))
-        yield "source error", f"{folding.error:.2g} in the logits, float64, on {folding.rows} random rows"
+        errors = {"logits": folding.logits_error, "probabilities": folding.probabilities_error}
+        listed = ", ".join(f"{name} {error:.2g}" for name, error in errors.items() if error is not None)
+        yield "folding error", f"against the source in float64: {listed}, on {folding.rows} random rows"
 
 
 def _row_lines(prediction: Prediction, top: int | None) -> Iterator[str]:

@@ -31,13 +31,15 @@ class Folding:
 
     Attributes:
         steps: What was folded, in the order in which a row goes through it; may be empty.
-        error: The largest difference between the logits of weight and bias, in float64 before they are
-            rounded, and those of the source itself.
+        logits_error: The largest difference between the logits of weight and bias, before they are rounded
+            to float32, and those of the source itself; None where the source shows none.
+        probabilities_error: The same of the probabilities.
         rows: On how many random rows that was found.
     """
 
     steps: tuple[str, ...]
-    error: float
+    logits_error: float | None
+    probabilities_error: float | None
     rows: int
 
 

@@ -8,7 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from onnxhead.head import Head
-from onnxhead.sources import arrays, csv, json, npy, npz, onnx, safetensors
+from onnxhead.sources import (
+    arrays,
+    csv,
+    huggingface,
+    json,
+    keras,
+    npy,
+    npz,
+    onnx,
+    safetensors,
+    sklearn,
+    skops,
+    torch,
+    torch_file,
+)
 from onnxhead.sources.contents import Contents, Request
 from onnxhead.sources.selection import select
 from onnxhead_runtime.errors import HeadError, SourceError
@@ -16,14 +30,27 @@ from onnxhead_runtime.errors import HeadError, SourceError
 __all__ = ["read"]
 
 _READERS: dict[str, Callable[[Path, Request], Contents]] = {
+    ".bin": torch_file.read,
+    ".ckpt": torch_file.read,
     ".csv": csv.read,
+    ".h5": keras.read_h5,
     ".json": json.read,
+    ".keras": keras.read,
     ".npy": npy.read,
     ".npz": npz.read,
     ".onnx": onnx.read,
+    ".pt": torch_file.read,
+    ".pth": torch_file.read,
     ".safetensors": safetensors.read,
+    ".skops": skops.read,
 }
-_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt")
+# In memory, by the package that a class comes from, itself or through a class that it extends.
+_OBJECTS: dict[str, Callable[[Any, Request], Contents]] = {
+    "keras": keras.read_object,
+    "sklearn": sklearn.read,
+    "torch": torch.read,
+}
+_PICKLES = (".pkl", ".pickle", ".joblib")
 
 Source = str | os.PathLike[str] | Sequence[Any] | Mapping[str, Any]
 
@@ -36,6 +63,7 @@ def read(
     weight_key: str | None = None,
     bias_key: str | None = None,
     no_bias: bool = False,
+    node: str | None = None,
     link: str | None = None,
     temperature: float | None = None,
 ) -> Head:
@@ -50,6 +78,7 @@ def read(
         weight_key: Which array is the weight; by default the one with a usual name.
         bias_key: Which array, or which column of a .csv, is the bias; by default the weight's partner.
         no_bias: The source has no bias: it is zero.
+        node: Which node of an .onnx file is the linear layer, where several could be.
         link: `softmax`, `sigmoid` or `ovr`; by default what the source states, or softmax.
         temperature: The divisor of the logits; by default what the source states, or 1.
 
@@ -65,7 +94,7 @@ def read(
         >>> read("models/abc.json").bias
         array([ 0.2, -0.1,  0.5], dtype=float32)
     """
-    request = Request(layout, weight_key, bias_key, no_bias)
+    request = Request(layout, weight_key, bias_key, no_bias, node, link)
     contents = _open(source, request)
     if labels is None:
         labels = contents.labels
@@ -85,6 +114,10 @@ def read(
 
 
 def _open(source: Source, request: Request) -> Contents:
+    for base in type(source).__mro__:
+        package = base.__module__.partition(".")[0]
+        if package in _OBJECTS:
+            return _OBJECTS[package](source, request)
     if isinstance(source, Mapping):
         return arrays.from_mapping(source)
     if isinstance(source, str | os.PathLike):
@@ -101,11 +134,13 @@ def _open(source: Source, request: Request) -> Contents:
 
 
 def _open_file(path: Path, request: Request) -> Contents:
+    if path.is_dir():
+        return huggingface.read(path, request)
     suffix = path.suffix.lower()
     if suffix in _PICKLES:
         raise SourceError(
-            f"a source must not run code when it is read, {path.name} is a pickle: save weight and bias with "
-            "numpy.savez or safetensors"
+            f"a source must not run code when it is read, {path.name} is a pickle: save the estimator with "
+            "skops.io.dump(estimator, 'head.skops'), or weight and bias with numpy.savez"
         )
     if suffix not in _READERS:
         raise SourceError(f"a source must end in one of {', '.join(_READERS)}, got {path.name}")

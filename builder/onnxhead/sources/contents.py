@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from onnxhead.head import Folding
+from onnxhead_runtime.contract import Link
 
 LABEL_KEYS = ("labels", "classes", "classes_")
 
@@ -40,6 +44,7 @@ class Contents:
         temperature: The temperature that the source states, or 1.
         ignored: Keys that are no arrays and mean nothing here.
         weight_key: The weight, where the source says which it is.
+        bias_key: The same for the bias.
         is_model: The source is a whole model, not arrays by name: the layout of its weight is known, and
             where its weight has no bias there is none.
         folding: What was multiplied into the weight.
@@ -52,8 +57,47 @@ class Contents:
     temperature: float = 1.0
     ignored: tuple[str, ...] = ()
     weight_key: str | None = None
+    bias_key: str | None = None
     is_model: bool = False
     folding: Folding | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """One linear layer, as a whole model computes it: scores, and the link to its probabilities.
+
+    Attributes:
+        weight: float64 (rows, features); one row for two classes, whose score is that of the second.
+        bias: float64 (rows,).
+        labels: One per class; None where they are numbered.
+        link: The link; None where the model has no probabilities.
+        keys: What weight and bias are in the model.
+        temperature: The divisor of the scores before the link.
+        steps: What was folded, in the order in which a row goes through it.
+    """
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    labels: Sequence[Any] | None
+    link: Link | None
+    keys: tuple[str, str]
+    temperature: float = 1.0
+    steps: tuple[str, ...] = ()
+
+    def to_contents(self, name: str, folding: Folding) -> Contents:
+        """Return it as the contents of the source `name`."""
+        weight_key, bias_key = self.keys
+        return Contents(
+            name=name,
+            entries={weight_key: to_entry(self.weight), bias_key: to_entry(self.bias)},
+            labels=self.labels,
+            link=self.link or "softmax",
+            temperature=self.temperature,
+            weight_key=weight_key,
+            bias_key=bias_key,
+            is_model=True,
+            folding=folding,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,3 +118,8 @@ def to_entry(value: Any) -> Entry:
     if shape is None:
         return Entry(None, f"of type {type(value).__name__}", lambda: value)
     return Entry(tuple(shape), str(dtype), lambda: value)
+
+
+def unit_link(link: str, units: int) -> tuple[str, list[int] | None]:
+    """Return link and labels of a layer; a single unit with a sigmoid tells two classes apart."""
+    return ("softmax", [0, 1]) if link == "sigmoid" and units == 1 else (link, None)

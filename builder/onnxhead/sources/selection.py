@@ -52,7 +52,7 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     layout = _layout(contents, key, request.layout)
     stored = _load(contents, key)
     weight = stored.T if layout == "features-first" else stored
-    bias_key = request.bias_key or _partner(key)
+    bias_key = request.bias_key or (key == contents.weight_key and contents.bias_key) or _partner(key)
     bias = _find_bias(contents, key, bias_key, request)
     bias_text = "no bias" if bias is None else f"{bias_key} {bias.shape} {bias.dtype}"
     _check_layout(weight, bias, labels, layout)

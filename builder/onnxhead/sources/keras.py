@@ -1,0 +1,225 @@
+"""Heads from Keras 3: .keras archives, .weights.h5 files, and layers and models in memory.
+
+Keras is not needed for the files: the configuration, which is JSON, gives the layers and their activations,
+and h5py reads the weights. A kernel is (features, classes).
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnxhead.sources.archive import open_member
+from onnxhead.sources.contents import Contents, Entry, Request, to_entry, unit_link
+from onnxhead.sources.keras_weights import read_weights
+from onnxhead_runtime.errors import SourceError
+
+_INERT = {"InputLayer", "Dropout", "Flatten", "Identity"}
+_LINKS = {"softmax": "softmax", "log_softmax": "softmax", "sigmoid": "sigmoid"}
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer as its configuration describes it.
+
+    Attributes:
+        name: Its own name.
+        kind: Its class, with its module where that is not Keras's.
+        activation: The activation that it ends in, `linear` for none.
+        has_bias: Whether it has a bias.
+    """
+
+    name: str
+    kind: str
+    activation: str
+    has_bias: bool
+
+
+def read(path: Path, request: Request) -> Contents:
+    """Read a .keras archive.
+
+    Raises:
+        SourceError: h5py is missing, the file is none, or the model is no head and no key was asked for.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            document = json.loads(open_member(archive, "config.json").read())
+        layers = [_layer(config) for config in _chain(document)]
+        groups = _groups(document)
+    except Exception as cause:  # a malformed configuration raises whatever it likes
+        raise SourceError(
+            f"{path.name} must be a .keras archive of a Sequential or functional model: "
+            f"{type(cause).__name__}: {cause}"
+        ) from cause
+    weights = read_weights(path)
+
+    def find(layer: _Layer) -> list[Entry]:
+        group = groups[layer.name]
+        places = [f"{group}/{number}" for number in range(1 + layer.has_bias)]
+        held = [place for place in weights.arrays if place.startswith(f"{group}/")]
+        if sorted(held) != places or weights.names.get(group, layer.name) != layer.name:
+            raise SourceError(
+                f"{path.name}: {layer.name} must have the kernel and the bias that its configuration states, "
+                f"its weights hold {', '.join(held) or 'none'}; a quantised layer cannot be read"
+            )
+        return [weights.arrays[place] for place in places]
+
+    return _contents(path.name, layers, find, request)
+
+
+def read_h5(path: Path, _request: Request) -> Contents:
+    """Read a .weights.h5 file, which states neither activations nor the order of its layers.
+
+    Raises:
+        SourceError: h5py is missing, or the file is none.
+    """
+    weights = read_weights(path)
+    entries = {}
+    for place, entry in weights.arrays.items():
+        group, _, number = place.rpartition("/")
+        kernel = weights.arrays.get(f"{group}/0")
+        is_dense = kernel is not None and kernel.shape is not None and len(kernel.shape) == 2
+        part = {"0": "kernel", "1": "bias"}.get(number, number) if is_dense else number
+        entries[f"{weights.names.get(group, group)}/{part}"] = entry
+    return Contents(path.name, entries)
+
+
+def read_object(source: Any, request: Request) -> Contents:
+    """Read a Dense layer, or a Sequential or functional model that ends in one.
+
+    Raises:
+        SourceError: It is not one head and no key was asked for.
+    """
+    name = type(source).__name__
+    try:
+        config = source.get_config()
+        document = {"module": _module(source), "class_name": name, "config": config}
+        is_model = hasattr(source, "get_layer")
+        layers = [_layer(config) for config in (_chain(document) if is_model else [document])]
+    except Exception as cause:  # get_config is the user's where the class is
+        raise SourceError(
+            f"a source must be a Dense layer, or a Sequential or functional model of Keras, {name} gives no "
+            f"configuration of one: {type(cause).__name__}: {cause}"
+        ) from cause
+
+    def find(layer: _Layer) -> list[Entry]:
+        found = source.get_layer(layer.name) if is_model else source
+        return [to_entry(weight) for weight in found.get_weights()]
+
+    return _contents(name, layers, find, request)
+
+
+def _contents(
+    name: str, layers: list[_Layer], find: Callable[[_Layer], list[Entry]], request: Request
+) -> Contents:
+    """Choose the head among the layers of a model, which follow each other."""
+    dense = [place for place, layer in enumerate(layers) if layer.kind == "Dense"]
+    asked = [place for place in dense if request.weight_key == f"{layers[place].name}/kernel"]
+    if not dense:
+        kinds = ", ".join(f"{layer.name} ({layer.kind})" for layer in layers)
+        raise SourceError(f"a model must have a Dense layer on the way to its output, {name} has {kinds}")
+    last = (asked or dense)[-1]
+    if not asked:
+        _check_before(name, layers[:last], layers[last])
+    stated = _link(name, layers[last:])
+    entries = {}
+    for place in dense:
+        for part, entry in zip(("kernel", "bias"), find(layers[place]), strict=False):
+            entries[f"{layers[place].name}/{part}"] = entry
+    kernel = entries[f"{layers[last].name}/kernel"]
+    link, labels = unit_link(stated, kernel.shape[-1] if kernel.shape else 0)
+    return Contents(name, entries, labels, link, weight_key=f"{layers[last].name}/kernel", is_model=True)
+
+
+def _check_before(name: str, layers: list[_Layer], last: _Layer) -> None:
+    for layer in layers:
+        if layer.kind not in _INERT and (layer.kind, layer.activation) != ("Activation", "linear"):
+            raise SourceError(
+                f"a head must be one linear layer, {name} has {layer.name} ({layer.kind}) before "
+                f"{last.name}: for the last layer alone, whose features are what stands before it, ask for it with "
+                f"--weight-key {last.name}/kernel (weight_key=)"
+            )
+
+
+def _link(name: str, layers: list[_Layer]) -> str:
+    """Return the link of a Dense layer, the first of `layers`, and of what follows it."""
+    found = [layer for layer in layers if layer.activation != "linear"]
+    for layer in layers[1:]:
+        if layer.kind not in {*_INERT, "Activation", "Softmax"}:
+            raise SourceError(
+                "after a head's Dense layer there may be one activation, softmax or sigmoid, "
+                f"{name} has {layer.name} ({layer.kind}) there"
+            )
+    if len(found) > 1 or not all(layer.activation in _LINKS for layer in found):
+        listed = ", ".join(f"{layer.name} ({layer.activation})" for layer in found)
+        raise SourceError(f"a head's activation must be softmax, sigmoid or linear, {name} has {listed}")
+    return _LINKS[found[0].activation] if found else "softmax"
+
+
+def _chain(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the configurations of the layers that lead to a model's output, the output's last.
+
+    A layer with several inputs begins the chain: what is before it is not one line of layers.
+    """
+    config = document["config"]
+    if document["class_name"] == "Sequential":
+        return list(config["layers"])
+    layers = {layer["config"]["name"]: layer for layer in config["layers"]}
+    outputs = config["output_layers"]
+    if len(outputs) == 1:
+        outputs = outputs[0]  # Keras writes one output as it is, or in a list of its own
+    name = outputs[0]
+    if not isinstance(name, str):
+        raise ValueError("a model must have one output")
+    chain = [layers[name]]
+    while len(chain) <= len(layers):
+        before = list(_inputs(chain[0].get("inbound_nodes", [])))
+        if len(before) != 1:
+            return chain
+        chain.insert(0, layers[before[0]])
+    raise ValueError("layers must not form a ring")
+
+
+def _inputs(nodes: Any) -> Iterator[str]:
+    """Yield the names of the layers that a layer is called on."""
+    waiting = [nodes]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict) and node.get("class_name") == "__keras_tensor__":
+            yield node["config"]["keras_history"][0]
+        elif isinstance(node, dict):
+            waiting += [value for key, value in node.items() if key in ("args", "kwargs")]
+        elif isinstance(node, list | tuple):
+            waiting += node
+
+
+def _layer(config: Mapping[str, Any]) -> _Layer:
+    own = config["config"]
+    kind = config["class_name"]
+    if config["module"] != "keras.layers":
+        kind = f"{config['module']}.{kind}"
+    activation = own.get("activation") or "linear"
+    if isinstance(activation, dict):
+        activation = activation.get("config")
+    if kind == "Softmax":
+        activation = "softmax" if own.get("axis", -1) in (-1, 1) else "softmax over another axis"
+    return _Layer(own["name"], kind, str(activation), own.get("use_bias", True))
+
+
+def _module(layer: Any) -> str:
+    """Return the module that Keras states for its own layers, which lie in others."""
+    module = type(layer).__module__
+    return "keras.layers" if module.startswith("keras.src.layers.") else module
+
+
+def _groups(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return where the weights of each Dense layer are: Keras numbers the layers of a class."""
+    dense = [layer for layer in document["config"]["layers"] if layer["class_name"] == "Dense"]
+    return {
+        layer["config"]["name"]: f"layers/dense{f'_{number}' if number else ''}/vars"
+        for number, layer in enumerate(dense)
+    }
