@@ -155,7 +155,7 @@ def _folding_rows(folding: Folding | None) -> Iterator[tuple[str, str]]:
             yield "folded", plain(", ".join(folding.steps))
         errors = {"logits": folding.logits_error, "probabilities": folding.probabilities_error}
         listed = ", ".join(f"{name} {error:.2g}" for name, error in errors.items() if error is not None)
-        yield "folding error", f"against the source in float64: {listed}, on {folding.rows} random rows"
+        yield "source error", f"against the source itself: {listed}, on {folding.rows} random rows"
 
 
 def _row_lines(prediction: Prediction, top: int | None) -> Iterator[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.head import Folding
@@ -67,8 +66,8 @@ class Linear:
     """One linear layer, as a whole model computes it: scores, and the link to its probabilities.
 
     Attributes:
-        weight: float64 (rows, features); one row for two classes, whose score is that of the second.
-        bias: float64 (rows,).
+        weight: (rows, features); one row for two classes, whose score is that of the second.
+        bias: (rows,).
         labels: One per class; None where they are numbered.
         link: The link; None where the model has no probabilities.
         keys: What weight and bias are in the model.
@@ -76,15 +75,15 @@ class Linear:
         steps: What was folded, in the order in which a row goes through it.
     """
 
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
+    weight: NDArray[Any]
+    bias: NDArray[Any]
     labels: Sequence[Any] | None
     link: Link | None
     keys: tuple[str, str]
     temperature: float = 1.0
     steps: tuple[str, ...] = ()
 
-    def to_contents(self, name: str, folding: Folding) -> Contents:
+    def to_contents(self, name: str, folding: Folding | None) -> Contents:
         """Return it as the contents of the source `name`."""
         weight_key, bias_key = self.keys
         return Contents(

@@ -140,7 +140,7 @@ def _check_before(name: str, layers: list[_Layer], last: _Layer) -> None:
         if layer.kind not in _INERT and (layer.kind, layer.activation) != ("Activation", "linear"):
             raise SourceError(
                 f"a head must be one linear layer, {name} has {layer.name} ({layer.kind}) before "
-                f"{last.name}: for the last layer alone, whose features are what stands before it, ask for it with "
+                f"{last.name}: for the last layer alone, whose features are what stands before it, ask for "
                 f"--weight-key {last.name}/kernel (weight_key=)"
             )
 

@@ -1,24 +1,142 @@
-"""Heads from an .onnx file that onnxhead built."""
+"""Heads from .onnx files: those that onnxhead built bit for bit, of others the last linear layer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from onnxhead.model import open_model
-from onnxhead.sources.contents import Contents, Request, to_entry
-from onnxhead_runtime.errors import ModelError
+import numpy as np
+
+from onnxhead.model import ModelFile, open_model
+from onnxhead.sources.contents import Contents, Request, to_entry, unit_link
+from onnxhead.sources.onnx_layers import Graph, Layer, attributes, is_antisymmetric
+from onnxhead.sources.onnx_link import find_link
+from onnxhead_runtime.errors import ModelError, OnnxHeadError, SourceError
 
 
-def read(path: Path, _: Request) -> Contents:
-    """Read a model file back, bit for bit.
+def read(path: Path, request: Request) -> Contents:
+    """Read a model file.
 
     Raises:
-        ModelError: The file is broken or changed, or onnxhead did not build it.
+        ModelError: The file is broken, or one of onnxhead's that was changed.
+        SourceError: A foreign file has no linear layer at its end, several, or one that no link follows.
     """
     model = open_model(path)
+    if model.is_ours:
+        return _read_own(model)
+    try:
+        return _read_foreign(model, request)
+    except OnnxHeadError:
+        raise
+    except Exception as cause:  # onnx and numpy raise many kinds for a malformed graph
+        raise SourceError(
+            f"{path.name} must be a model whose linear layer can be followed: {type(cause).__name__}: {cause}"
+        ) from cause
+
+
+def _read_own(model: ModelFile) -> Contents:
     damages = model.damages()
     if damages:
-        raise ModelError(f"{path} must be as it was built: {damages[0]}")
+        raise ModelError(f"{model.path} must be as it was built: {damages[0]}")
     head = model.head()
     entries = {"weight": to_entry(head.weight), "bias": to_entry(head.bias)}
-    return Contents(path.name, entries, head.labels, head.link, head.temperature)
+    return Contents(model.path.name, entries, head.labels, head.link, head.temperature)
+
+
+def _read_foreign(model: ModelFile, request: Request) -> Contents:
+    graph = Graph(model)
+    layer = graph.fold(_choose(graph, model, request.node))
+    _check_width(graph, layer, model)
+    place = f"{model.path.name}: node {layer.node}"
+    if layer.features not in graph.inputs:
+        place += f" on {layer.features}, which is not an input of the file"
+    found = find_link(graph, layer)
+    if found is None and request.link is None:
+        raise SourceError(
+            f"after a head's linear layer there must be softmax, sigmoid or one-vs-rest, or nothing, what "
+            f"{model.path.name} computes after node {layer.node} is none of them: name the link yourself "
+            "(--link, link=)"
+        )
+    linear, folding = found or (layer.to_linear(), None)
+    labels = _labels(graph, 2 if len(linear.weight) == 1 else len(linear.weight), layer)
+    if labels is None and linear.link and len(linear.weight) == 1:
+        labels = unit_link("sigmoid", 1)[1]
+    return replace(linear, labels=labels).to_contents(place, folding)
+
+
+def _choose(graph: Graph, model: ModelFile, node: str | None) -> Layer:
+    layers = graph.last_layers()
+    if node is not None:
+        chosen = [layer for layer in graph.layers() if node in (layer.node, layer.scores)]
+        if not chosen:
+            raise SourceError(
+                f"--node (node=) must name a linear layer, {model.path.name} has {_list(graph.layers())}, "
+                f"got {node}"
+            )
+        return chosen[0]
+    if not layers:
+        raise SourceError(
+            "a model must end in a linear layer (Gemm, MatMul or LinearClassifier with a constant weight), "
+            f"{model.path.name} has {_list(graph.layers())}"
+        )
+    if len(layers) == 1:
+        return layers[0]
+    stacked = _stack(layers)
+    if stacked is None or find_link(graph, graph.fold(stacked)) is None:
+        raise SourceError(
+            f"a source must hold one head, {model.path.name} ends in several linear layers, {_list(layers)}: "
+            "choose one with --node (node=)"
+        )
+    return stacked
+
+
+def _stack(layers: Sequence[Layer]) -> Layer | None:
+    """Return one layer for classifiers that each tell one class from the rest, as one-vs-rest is exported."""
+    rows = []
+    for layer in layers:
+        is_binary = len(layer.weight) == 1 or is_antisymmetric(layer.weight, layer.bias)
+        if layer.features != layers[0].features or not is_binary:
+            return None
+        rows.append((layer.weight[-1:], layer.bias[-1:]))
+    names = f"{layers[0].node} ... {layers[-1].node}"
+    return replace(
+        layers[0],
+        node=names,
+        weight=np.concatenate([weight for weight, _ in rows]),
+        bias=np.concatenate([bias for _, bias in rows]),
+        keys=("weights", "biases"),
+        labels=None,
+    )
+
+
+def _check_width(graph: Graph, layer: Layer, model: ModelFile) -> None:
+    if layer.features not in graph.inputs:
+        return
+    axes = graph.inputs[layer.features].type.tensor_type.shape.dim
+    declared = axes[-1].dim_value if len(axes) == 2 else 0
+    if declared and declared != layer.weight.shape[1]:
+        raise SourceError(
+            f"a layer must have one coefficient per feature, {model.path.name} declares {declared} features "
+            f"for {layer.features}, and node {layer.node} has {layer.weight.shape[1]}"
+        )
+
+
+def _labels(graph: Graph, classes: int, layer: Layer) -> Sequence[Any] | None:
+    """Return the labels that the file names for its classes, wherever it does."""
+    stated: list[Any] = []
+    for node in graph.nodes:
+        if node.op_type == "ZipMap":
+            own = attributes(node)
+            stated.append(own.get("classlabels_strings") or own.get("classlabels_int64s"))
+        elif node.op_type == "ArrayFeatureExtractor":
+            stated.append(graph.constant(node.input[0]))
+    for labels in [*stated, layer.labels]:
+        if labels is not None and len(labels) == classes:
+            return [label.decode() if isinstance(label, bytes) else label for label in labels]
+    return None
+
+
+def _list(layers: Sequence[Layer]) -> str:
+    return ", ".join(layer.node for layer in layers[:20]) or "none"

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.head import Folding
+from onnxhead.sources.comparison import ROWS, distance, random_rows
 from onnxhead.sources.contents import Linear
 from onnxhead_runtime import links
 from onnxhead_runtime.errors import SourceError
 
-_ROWS = 64
 _TOLERANCE = 1e-9  # of float64 arithmetic in another order, relative to the terms of a logit
-_STEEPNESS = 4.0  # how far the logits of the rows spread: probabilities are neither all equal nor all 0 or 1
-_SOLVED_VALUES = 2**22
 _UNDERFLOW = -700.0  # where all of a row's sigmoids are zero, scikit-learn calls its classes equally probable
 
 
@@ -26,7 +24,7 @@ def check(estimator: Any, linear: Linear) -> Folding:
     Raises:
         SourceError: They differ by more than rounding.
     """
-    rows = _rows(linear)
+    rows = random_rows(linear.weight, linear.bias, linear.temperature)
     logits = rows @ linear.weight.T + linear.bias
     magnitude = np.abs(rows) @ np.abs(linear.weight).T + np.abs(linear.bias)
     tolerance = _TOLERANCE * (1 + magnitude.max())
@@ -34,30 +32,19 @@ def check(estimator: Any, linear: Linear) -> Folding:
     logits_error = probabilities_error = None
     for method in ("decision_function", "predict_joint_log_proba"):
         if logits_error is None and hasattr(estimator, method):
-            logits_error = _distance(logits, _answer(estimator, method, rows))
+            logits_error = distance(logits, _answer(estimator, method, rows))
     if linear.link is not None:
         own = _answer(estimator, "predict_proba", rows)
         expected = links.probabilities(both, linear.link, linear.temperature)
         counted = (both > _UNDERFLOW).any(axis=1)
-        probabilities_error = _distance(expected[counted], own[counted])
+        probabilities_error = distance(expected[counted], own[counted])
     for what, error in (("logits", logits_error), ("probabilities", probabilities_error)):
         if error is not None and not error <= tolerance / min(1.0, linear.temperature):
             raise SourceError(
                 f"what is read must give the estimator's own {what}, they differ by {error:.2g}: this "
                 f"{type(estimator).__name__} is not as scikit-learn fits it, or its release is not known here"
             )
-    return Folding(linear.steps, logits_error, probabilities_error, _ROWS)
-
-
-def _rows(linear: Linear) -> NDArray[np.float64]:
-    """Return random rows, float64 (rows, features), around where all logits are about zero."""
-    weight, bias = linear.weight, linear.bias
-    random = np.random.default_rng(0).standard_normal((_ROWS, weight.shape[1]))
-    steepest = np.linalg.norm(weight, axis=1).max()
-    rows = random * (_STEEPNESS * linear.temperature / steepest if steepest > 0 else 1.0)
-    if weight.size <= _SOLVED_VALUES:
-        rows += np.linalg.lstsq(weight, -bias, rcond=None)[0]
-    return rows
+    return Folding(linear.steps, logits_error, probabilities_error, ROWS)
 
 
 def _answer(estimator: Any, method: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,9 +70,3 @@ def _frame(estimator: Any, rows: NDArray[np.float64]) -> Any:
             "pip install pandas"
         ) from cause
     return pandas.DataFrame(rows, columns=estimator.feature_names_in_)
-
-
-def _distance(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    if ours.shape != theirs.shape:
-        return float("inf")
-    return float(np.abs(ours - theirs).max(initial=0.0))
