@@ -22,9 +22,11 @@ import typer
 
 import onnxhead
 from onnxhead import display
+from onnxhead.calibration import calibrate as fit_temperature
 from onnxhead.derivation import explain as derive
 from onnxhead.doctor import diagnose
-from onnxhead.sources.labels import parse_labels, read_labels
+from onnxhead.reliability import check_picture, draw
+from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
 from onnxhead.summary import inspect as summarise
 from onnxhead_runtime.arrays import describe, to_numeric
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, SourceError, VerificationError
@@ -56,7 +58,8 @@ def build(
     source: Annotated[
         list[Path],
         typer.Argument(
-            help="A .json, .npz, .csv, .safetensors or .onnx file, or two .npy files: weight and bias.",
+            help="A file (.json .npz .csv .safetensors .skops .pt .pth .keras .weights.h5 .onnx), a Hugging "
+            "Face folder, or two .npy files: weight and bias.",
             show_default=False,
         ),
     ],
@@ -78,6 +81,9 @@ def build(
     weight_key: WeightKey = None,
     bias_key: BiasKey = None,
     no_bias: Annotated[bool, typer.Option("--no-bias", help="The head has no bias: it is zero.")] = False,
+    node: Annotated[
+        str | None, typer.Option(help="Which node of an .onnx file is the head, where several could be.")
+    ] = None,
     link: Annotated[
         str | None,
         typer.Option(help="softmax, sigmoid or ovr.", show_default="the source's, or softmax"),
@@ -93,6 +99,7 @@ def build(
         weight_key=weight_key,
         bias_key=bias_key,
         no_bias=no_bias,
+        node=node,
         link=link,
         temperature=temperature,
     )
@@ -113,6 +120,10 @@ def run(
     top: Annotated[
         int | None, typer.Option(min=1, help="Show the K most probable classes of each row.", metavar="K")
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="With the link sigmoid: give labels above this probability.", show_default="0.5"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a model: logits, probabilities and the decision for each row."""
@@ -120,6 +131,11 @@ def run(
         check_output(output)
     classify = onnxhead.load(model, device=device)
     prediction = classify(read_features(features))
+    if threshold is not None:
+        try:
+            prediction = prediction.with_threshold(threshold)
+        except ValueError as error:
+            raise FeaturesError(f"--threshold: {error}") from error
     _say(f"device: {classify.device}")
     if output:
         write_prediction(prediction, output)
@@ -133,6 +149,40 @@ def run(
         numbers = ", ".join(map(str, undefined[:20])) + (", ..." if len(undefined) > 20 else "")
         _say(f"without an answer, as a feature is NaN or a logit overflows: rows {numbers}")
         raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(
+    model: Annotated[
+        Path, typer.Argument(help="The .onnx file, or any source of `build`.", show_default=False)
+    ],
+    features: Features,
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="The true labels: one per line, a .json array, or a .npy file; for the link sigmoid a .json "
+            "array of arrays, or a .npy file (rows, classes) of 0 and 1.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The model file to write.", show_default=False)
+    ],
+    plot: Annotated[Path | None, typer.Option(help="Draw the reliability diagram to this .png file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the temperature on held-out rows, and write the model with it; the logits stay what they were."""
+    if plot:
+        check_picture(plot)
+    calibration = fit_temperature(onnxhead.read(model), read_features(features), read_true_labels(labels))
+    report = onnxhead.save(calibration.head, output)
+    if plot:
+        draw(calibration, plot)
+    if as_json:
+        quality = {name: dataclasses.asdict(getattr(calibration, name)) for name in ("before", "after")}
+        _print_json({**dataclasses.asdict(report), **quality})
+        return
+    _print_lines([*display.calibration_lines(calibration), "", *display.report_lines(report)])
 
 
 @app.command()
@@ -227,9 +277,13 @@ def _labels(labels: str | None, labels_file: Path | None) -> list[Any] | None:
 
 def _print(result: Any, lines: Iterable[str], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(dataclasses.asdict(result), default=_encode, ensure_ascii=False))
+        _print_json(dataclasses.asdict(result))
     else:
         _print_lines(lines)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, default=_encode, ensure_ascii=False))
 
 
 def _print_lines(lines: Iterable[str]) -> None:

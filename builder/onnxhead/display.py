@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from onnxhead.calibration import Calibration
 from onnxhead.derivation import ClassSteps, Derivation
 from onnxhead.doctor import Diagnosis
 from onnxhead.head import Folding
@@ -43,11 +45,10 @@ def prediction_lines(prediction: Prediction, top: int | None) -> Iterator[str]:
     if len(prediction.logits) == 1:
         yield from _row_lines(prediction, top)
         return
-    listed = Prediction(
-        prediction.logits[:_LISTED_ROWS],
-        prediction.probabilities[:_LISTED_ROWS],
-        prediction.classes,
-        prediction.link,
+    listed = dataclasses.replace(
+        prediction,
+        logits=prediction.logits[:_LISTED_ROWS],
+        probabilities=prediction.probabilities[:_LISTED_ROWS],
     )
     for number, (label, best) in enumerate(zip(listed.labels, listed.top(top or 1), strict=True)):
         chances = ", ".join(f"{show(name)} ({decimal(probability)})" for name, probability in best)
@@ -72,6 +73,19 @@ def derivation_lines(derivation: Derivation) -> Iterator[str]:
     yield from _link_lines(derivation)
     yield ""
     yield f"decision: {show(derivation.decision)}"
+
+
+def calibration_lines(calibration: Calibration) -> Iterator[str]:
+    """Say what the fitted temperature changes."""
+    before, after = calibration.before, calibration.after
+    rows = [
+        ("negative log-likelihood", before.nll, after.nll),
+        ("accuracy", before.accuracy, after.accuracy),
+        ("expected calibration error", before.calibration_error, after.calibration_error),
+    ]
+    yield f"temperature {calibration.head.temperature:.6g}, fitted on {_count(calibration.rows, 'row')}"
+    yield f"{'':<26}  {'before':>8}  {'after':>8}"
+    yield from (f"{name:<26}  {old:>8.4f}  {new:>8.4f}" for name, old, new in rows)
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ class Prediction:
         probabilities: float32 (batch, classes).
         classes: The label of each column.
         link: How the probabilities came from the logits; None for a file that does not say.
+        threshold: With the link `sigmoid`, above which probability a label is given.
 
     Example:
         >>> z = np.array([[0.5, 0.34, 2.41], [np.nan] * 3], dtype=np.float32)
@@ -36,25 +37,45 @@ class Prediction:
     probabilities: NDArray[np.float32]
     classes: tuple[Label, ...]
     link: Link | None
+    threshold: float = 0.5
 
     @property
     def labels(self) -> list[Decision]:
         """The decision of each row, None for an undefined row.
 
         The label with the largest logit: logits still differ where float32 probabilities have become
-        equal. With the link `sigmoid` the tuple of all labels with a probability above 0.5, that is
-        with a positive logit.
+        equal. With the link `sigmoid` the tuple of all labels with a probability above the threshold.
         """
         undefined = self._undefined()
         if self.link == "sigmoid":
+            # a positive logit is above one half also where its float32 probability is one half
+            above = self.logits > 0 if self.threshold == 0.5 else self.probabilities > self.threshold
             return [
-                None if bad else tuple(self.classes[i] for i in np.flatnonzero(row > 0))
-                for row, bad in zip(self.logits, undefined, strict=True)
+                None if bad else tuple(self.classes[i] for i in np.flatnonzero(row))
+                for row, bad in zip(above, undefined, strict=True)
             ]
         return [
             None if bad else self.classes[best]
             for best, bad in zip(self.logits.argmax(axis=1), undefined, strict=True)
         ]
+
+    def with_threshold(self, threshold: float) -> Prediction:
+        """Return the same prediction with labels above another probability.
+
+        Raises:
+            ValueError: The link is not `sigmoid`, or the threshold is not between 0 and 1.
+
+        Example:
+            >>> z, p = np.array([[1.0, -1.0]], np.float32), np.array([[0.731, 0.269]], np.float32)
+            >>> prediction = Prediction(z, p, ("red", "round"), "sigmoid")
+            >>> prediction.labels, prediction.with_threshold(0.25).labels
+            ([('red',)], [('red', 'round')])
+        """
+        if self.link != "sigmoid":
+            raise ValueError(f"a threshold is for the link sigmoid, the link is {self.link}")
+        if not 0 < threshold < 1:
+            raise ValueError(f"a threshold must be between 0 and 1, got {threshold}")
+        return replace(self, threshold=threshold)
 
     def top(self, k: int) -> list[list[tuple[Label, float]]]:
         """Return the `k` most probable (label, probability) pairs of each row, most probable first.

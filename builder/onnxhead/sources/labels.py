@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from onnxhead_runtime.arrays import numpy_reason
 from onnxhead_runtime.errors import SourceError
 
 
@@ -40,3 +43,20 @@ def read_labels(path: Path) -> list[Any]:
     if not isinstance(labels, list):
         raise SourceError(f"labels must be a JSON array, {path} holds a {type(labels).__name__}")
     return labels
+
+
+def read_true_labels(path: Path) -> Any:
+    """Read the labels of rows, as `read_labels` does, or from an .npy file.
+
+    Raises:
+        SourceError: The file is unreadable.
+    """
+    if path.suffix.lower() != ".npy":
+        return read_labels(path)
+    try:
+        with path.open("rb") as file:
+            return np.load(file, allow_pickle=False)
+    except Exception as cause:  # numpy raises many kinds for a broken file
+        raise SourceError(
+            f"labels must be an .npy file of numbers or text, {path} is not: {numpy_reason(cause)}"
+        ) from cause
