@@ -39,7 +39,7 @@ def draw(calibration: Calibration, path: Path) -> None:
     ):
         label = f"{name}: expected calibration error {quality.calibration_error:.3f}"
         axes.plot(*_points(quality), color=color, label=label)
-        axes.scatter(*_points(quality), s=_sizes(quality), color=color)
+        axes.scatter(*_points(quality), s=_sizes(quality), color=color, clip_on=False)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"temperature {calibration.head.temperature:.4g}, {calibration.rows} rows")
     axes.legend(loc="upper left")

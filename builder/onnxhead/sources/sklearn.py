@@ -58,11 +58,10 @@ def read(estimator: Any, request: Request, name: str = "") -> Contents:
     try:
         linear = _linear(estimator)
         if linear.link is None and request.link is None:
-            raise _refusal(
-                _last(estimator),
-                "it has scores but no probabilities: name the link that turns them into probabilities "
-                "(--link softmax, link=), or calibrate it with "
-                'CalibratedClassifierCV(estimator, method="temperature", ensemble=False)',
+            raise SourceError(
+                f"a head must have probabilities, {type(_last(estimator)).__name__} has scores alone: name "
+                "the link that turns them into probabilities (--link, link=), or calibrate it with "
+                'CalibratedClassifierCV(estimator, method="temperature", ensemble=False)'
             )
         folding = check(estimator, linear)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, ArithmeticError) as cause:
@@ -79,7 +78,7 @@ def _linear(estimator: Any) -> Linear:
     if not type(estimator).__module__.startswith("sklearn."):
         raise _refusal(estimator, f"its class is {type(estimator).__module__}.{kind}, which may do anything")
     if kind not in _ESTIMATORS:
-        reason = _REASONS.get(kind, "it is not an estimator that is known to be linear")
+        reason = _REASONS.get(kind, "it is not a classifier that is known to be linear")
         raise _refusal(estimator, reason)
     return _ESTIMATORS[kind](estimator)
 
@@ -87,7 +86,7 @@ def _linear(estimator: Any) -> Linear:
 def _refusal(estimator: Any, reason: str) -> SourceError:
     return SourceError(
         "an estimator must be one linear layer with the link softmax, sigmoid or ovr, "
-        f"{type(estimator).__name__} is not: {reason}"
+        f"{type(estimator).__name__} is not: {reason}; skl2onnx may convert it, for onnxruntime alone"
     )
 
 
@@ -149,9 +148,7 @@ def _perceptron_layers(estimator: Any) -> Linear:
     *hidden, last = estimator.coefs_
     *shifts, bias = map(dense, estimator.intercepts_)
     if hidden and estimator.activation != "identity":
-        raise _refusal(
-            estimator, f"it has {len(hidden)} hidden layers with the activation {estimator.activation}"
-        )
+        raise _refusal(estimator, f"it has hidden layers with the activation {estimator.activation}")
     weight = dense(last).T
     for kernel, shift in zip(reversed(hidden), reversed(shifts), strict=True):
         bias = bias + weight @ shift
@@ -163,9 +160,11 @@ def _perceptron_layers(estimator: Any) -> Linear:
 
 
 def _one_vs_rest(estimator: Any) -> Linear:
-    rows = [
-        _log_odds(inner, label) for inner, label in zip(estimator.estimators_, _names(estimator), strict=True)
-    ]
+    labels = np.asarray(estimator.classes_)[-len(estimator.estimators_) :]
+    for inner, label in zip(estimator.estimators_, labels, strict=True):
+        if type(inner).__name__ == "_ConstantPredictor":
+            raise _refusal(estimator, f"all rows that it was fitted on agreed on the label {label}")
+    rows = [_log_odds(inner) for inner in estimator.estimators_]
     link: Link | None = "sigmoid" if estimator.multilabel_ else "softmax" if len(rows) == 1 else "ovr"
     if any(row.link is None for row in rows):
         link = None
@@ -179,14 +178,8 @@ def _one_vs_rest(estimator: Any) -> Linear:
     )
 
 
-def _names(estimator: Any) -> list[Any]:
-    return list(estimator.classes_)[-len(estimator.estimators_) :]
-
-
-def _log_odds(estimator: Any, label: Any) -> Linear:
+def _log_odds(estimator: Any) -> Linear:
     """Return a binary estimator as one row."""
-    if type(estimator).__name__ == "_ConstantPredictor":
-        raise _refusal(estimator, f"every row that it was fitted on agreed on label {label!r}")
     linear = _linear(estimator)
     weight, bias = linear.weight, linear.bias
     if len(weight) == 2:
