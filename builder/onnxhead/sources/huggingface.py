@@ -11,7 +11,11 @@ from onnxhead.sources import safetensors, torch_file
 from onnxhead.sources.contents import Contents, Entry, Request
 from onnxhead_runtime.errors import SourceError
 
-_LINKS = {None: "softmax", "single_label_classification": "softmax", "multi_label_classification": "sigmoid"}
+_LINKS = {
+    "None": "softmax",
+    "single_label_classification": "softmax",
+    "multi_label_classification": "sigmoid",
+}
 # transformers prefers them in this order
 _READERS: dict[str, Callable[[Path, Request], Contents]] = {
     "model.safetensors": safetensors.read,
@@ -26,7 +30,7 @@ def read(folder: Path, request: Request) -> Contents:
         SourceError: It is none, a part is missing, or it is not a classifier's.
     """
     config = _read_json(folder, "config.json")
-    link = _LINKS.get(config.get("problem_type"))
+    link = _LINKS.get(str(config.get("problem_type")))
     labels = _labels(folder, config.get("id2label"))
     if link is None or (labels is not None and len(labels) == 1 and request.link is None):
         raise SourceError(

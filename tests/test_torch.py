@@ -1,0 +1,411 @@
+"""Heads from torch: modules in memory, and files of torch.save read without torch and without running them."""
+
+import io
+import pickle
+import re
+import struct
+import sys
+import zipfile
+from pathlib import Path
+
+import modules
+import numpy as np
+import pytest
+
+import onnxhead
+from onnxhead.reference import refer
+from onnxhead_runtime.errors import SourceError
+
+FIXTURES = Path(__file__).parent / "fixtures" / "torch"
+
+
+@pytest.fixture(params=["stand-in", pytest.param("torch", marks=pytest.mark.torch)])
+def nn(request: pytest.FixtureRequest):
+    """torch.nn, and what stands in for it."""
+    if request.param == "stand-in":
+        return modules
+    return pytest.importorskip("torch.nn", reason="torch is not installed")
+
+
+def numbers(tensor) -> np.ndarray:
+    return tensor.detach().numpy()
+
+
+def check(head: onnxhead.Head, linear) -> None:
+    assert head.weight[-len(linear.weight.shape) :].dtype == np.float32
+    assert np.array_equal(head.weight[-linear.out_features :], numbers(linear.weight))
+    assert np.array_equal(head.bias[-linear.out_features :], numbers(linear.bias))
+
+
+def test_a_linear_layer(nn) -> None:
+    linear = nn.Linear(5, 3)
+    head = onnxhead.read(linear, labels=["a", "b", "c"])
+    check(head, linear)
+    assert (head.link, head.labels) == ("softmax", ("a", "b", "c"))
+    assert head.origin == "Linear: weight (3, 5) float32, bias (3,) float32"
+
+
+def test_a_linear_layer_without_bias(nn) -> None:
+    head = onnxhead.read(nn.Linear(5, 3, bias=False))
+    assert head.bias.tolist() == [0, 0, 0]
+    assert head.origin == "Linear: weight (3, 5) float32, no bias"
+
+
+def test_tensors_by_themselves_and_by_name(nn) -> None:
+    linear = nn.Linear(5, 3)
+    check(onnxhead.read((linear.weight, linear.bias)), linear)
+    check(onnxhead.read(linear.state_dict()), linear)
+    check(onnxhead.read({"fc.weight": linear.weight, "fc.bias": linear.bias}), linear)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "link"),
+    [
+        ([], [], "softmax"),
+        (["Flatten", "Dropout", "Identity"], ["Softmax"], "softmax"),
+        ([], ["Dropout", "LogSoftmax", "Identity"], "softmax"),
+        (["Identity"], ["Sigmoid"], "sigmoid"),
+    ],
+)
+def test_a_sequential_that_ends_in_a_linear_layer(nn, before, after, link) -> None:
+    linear = nn.Linear(5, 3)
+    make = {"Softmax": lambda: nn.Softmax(dim=-1), "LogSoftmax": lambda: nn.LogSoftmax(dim=1)}
+    layers = [[make.get(name, getattr(nn, name))() for name in names] for names in (before, after)]
+    head = onnxhead.read(nn.Sequential(*layers[0], nn.Sequential(linear), *layers[1]))
+    check(head, linear)
+    assert head.link == link
+    assert head.origin.startswith(f"Sequential: {len(before)}.0.weight (3, 5) float32")
+
+
+def test_one_unit_with_a_sigmoid_is_a_binary_head(nn) -> None:
+    linear = nn.Linear(5, 1)
+    module = nn.Sequential(linear, nn.Sigmoid())
+    head = onnxhead.read(module)
+    check(head, linear)
+    assert (head.classes, head.link, head.labels) == (2, "softmax", (0, 1))
+    assert onnxhead.read(module, labels=["ham", "spam"]).labels == ("ham", "spam")
+    assert onnxhead.read(module, labels=["spam"], link="sigmoid").classes == 1
+
+
+def test_a_hidden_layer_is_said_to_be_one_and_the_last_layer_is_taken_when_asked(nn) -> None:
+    last = nn.Linear(4, 3)
+    module = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), last, nn.Sigmoid())
+    with pytest.raises(
+        SourceError, match=r"Sequential has 0 \(Linear\) before it: for the last layer alone.*'2.weight'"
+    ):
+        onnxhead.read(module)
+    head = onnxhead.read(module, weight_key="2.weight")
+    check(head, last)
+    assert head.link == "sigmoid"
+    assert head.origin.endswith("not used: 0.weight, 0.bias")
+    with pytest.raises(SourceError, match=r"after a head's linear layer .* has 1 \(ReLU\) there"):
+        onnxhead.read(module, weight_key="0.weight")
+
+
+@pytest.mark.parametrize("layer", [lambda nn: nn.ReLU(), lambda nn: nn.Softmax(dim=0)])
+def test_what_may_follow_the_linear_layer(nn, layer) -> None:
+    with pytest.raises(
+        SourceError, match="after a head's linear layer there may be one of Softmax, LogSoftmax and Sig"
+    ):
+        onnxhead.read(nn.Sequential(nn.Linear(5, 3), layer(nn)))
+    with pytest.raises(SourceError, match="after a head's linear layer there may be one of"):
+        onnxhead.read(nn.Sequential(nn.Linear(5, 3), nn.Sigmoid(), nn.Sigmoid()))
+
+
+def test_a_module_whose_computation_cannot_be_read_needs_the_key(nn) -> None:
+    class Probe(nn.Sequential):
+        """Its forward may be anything."""
+
+    linear = nn.Linear(5, 3)
+    with pytest.raises(SourceError, match=r"what Probe computes cannot be read: .* one of 0.weight, 0.bias"):
+        onnxhead.read(Probe(linear))
+    check(onnxhead.read(Probe(linear), weight_key="0.weight"), linear)
+    with pytest.raises(
+        SourceError, match="Probe must hold the key asked for, it has no fc.weight but 0.weight"
+    ):
+        onnxhead.read(Probe(linear), weight_key="fc.weight")
+    hooked = nn.Linear(5, 3)
+    hooked.register_forward_hook(lambda *_: None)
+    with pytest.raises(SourceError, match="what Linear computes cannot be read"):
+        onnxhead.read(hooked)
+
+
+def test_a_tensor_alone_is_no_head(nn) -> None:
+    with pytest.raises(
+        SourceError, match=r"a source must be a module, a state dict or a pair \(weight, bias\), got"
+    ):
+        onnxhead.read(nn.Linear(5, 3).weight)
+
+
+@pytest.mark.torch
+def test_modules_of_every_kind_of_torch_answer_as_torch_does() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch.manual_seed(0)
+    rows = torch.randn(9, 6)
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        module = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Softmax(-1)).to(dtype)
+        head = onnxhead.read(module)
+        assert np.array_equal(head.weight, module[0].weight.detach().float().numpy())
+        exact = module.double()(rows.double()).detach().numpy()
+        assert np.abs(refer(head, rows.numpy()).probabilities - exact).max() < 1e-6
+
+
+@pytest.mark.torch
+def test_tensors_that_are_not_dense_numbers_are_refused() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    with pytest.raises(
+        SourceError, match="a tensor must be dense numbers in memory: Cannot copy out of meta"
+    ):
+        onnxhead.read(torch.nn.Linear(3, 2, device="meta"))
+    with pytest.raises(SourceError, match="a tensor must be dense numbers in memory"):
+        onnxhead.read((torch.eye(3).to_sparse(), torch.zeros(3)))
+    with pytest.raises(SourceError, match="what ParametrizedLinear computes cannot be read"):
+        onnxhead.read(torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(4, 3)))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("archive", [True, False])
+def test_files_of_this_torch(tmp_path: Path, archive: bool) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+
+    def saved(name: str, value: object) -> Path:
+        torch.save(value, tmp_path / name, _use_new_zipfile_serialization=archive)
+        return tmp_path / name
+
+    linear = torch.nn.Linear(6, 4)
+    optimizer = torch.optim.AdamW(linear.parameters())
+    linear(torch.ones(2, 6)).sum().backward()
+    optimizer.step()
+    checkpoint = {
+        "epoch": 3,
+        "model": linear.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "classes": ["a", "b", "c", "d"],
+    }
+    head = onnxhead.read(saved("checkpoint.pt", checkpoint))
+    check(head, linear)
+    assert head.labels == ("a", "b", "c", "d")
+    check(onnxhead.read(saved("parameters.bin", {"weight": linear.weight, "bias": linear.bias})), linear)
+    wide = torch.randn(9, 20)
+    for name, weight in {
+        "transposed": wide.t()[3:7],
+        "sliced": wide[2:6, 1::2],
+        "bfloat16": wide.bfloat16()[:4],
+        "float16": wide.half()[:4],
+        "float64": wide.double()[:4],
+        "int64": torch.arange(24).reshape(4, 6),
+    }.items():
+        state = {"fc.weight": weight, "fc.bias": torch.arange(12.0)[::3]}
+        head = onnxhead.read(saved(f"{name}.pth", state))
+        assert np.array_equal(head.weight, weight.float().numpy()), name
+        assert head.bias.tolist() == [0, 3, 6, 9]
+    for name, value, what in [
+        ("module.pt", linear, "torch.nn.modules.linear.Linear"),
+        ("scalar.pt", {"best": np.float64(1)}, r"numpy\._?core\.multiarray\.scalar"),
+        ("device.pt", {"device": torch.device("cpu")}, "torch.device"),
+        ("sparse.pt", {"weight": torch.eye(3).to_sparse()}, "torch._utils._rebuild_sparse_tensor"),
+    ]:
+        with pytest.raises(SourceError, match=f"{name} also holds {what}, and nothing is run"):
+            onnxhead.read(saved(name, value))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "state_dict.pt",
+        "checkpoint.pth",
+        "sequential_state_dict.pt",
+        "legacy.pt",
+        "strided_view.pt",
+        "float16.pt",
+    ],
+)
+def test_files_of_torch_give_the_expected_answers(name: str, tmp_path: Path) -> None:
+    head = onnxhead.read(FIXTURES / f"digits_{name}")
+    expected = np.load(
+        FIXTURES / ("digits_float16_expected.npz" if "float16" in name else "digits_expected.npz")
+    )
+    assert np.array_equal(head.weight, expected["weight"])
+    assert np.array_equal(head.bias, expected["bias"])
+    exact = refer(head, expected["features"])
+    assert np.abs(exact.logits - expected["logits"]).max() < 1e-12
+    assert np.abs(exact.probabilities - expected["probabilities"]).max() < 1e-12
+    report = onnxhead.save(head, tmp_path / "head.onnx")
+    assert report.check.passed
+
+
+def test_bfloat16_safetensors_of_torch() -> None:
+    head = onnxhead.read(FIXTURES / "digits_bfloat16.safetensors")
+    expected = np.load(FIXTURES / "digits_bfloat16_expected.npz")
+    assert np.array_equal(head.weight, expected["weight"])
+    assert np.abs(refer(head, expected["features"]).logits - expected["logits"]).max() < 1e-12
+
+
+def test_a_whole_module_is_refused_by_name() -> None:
+    with pytest.raises(
+        SourceError, match=r"digits_whole_module.pt also holds torch.nn.modules.linear.Linear, and"
+    ):
+        onnxhead.read(FIXTURES / "digits_whole_module.pt")
+    assert "torch" not in sys.modules or "torch" in str(sys.modules["torch"])
+
+
+# Files that torch does not write, made opcode by opcode: a storage of six numbers, and what claims to be in it.
+
+FLOATS = struct.pack("<6f", 1, 2, 3, 4, 5, 6)
+
+
+class Reference:
+    """Pickles as torch's persistent id of a storage."""
+
+    def __init__(self, key: str, kind: str = "FloatStorage", count: object = 6):
+        self.key, self.kind, self.count = key, kind, count
+
+
+class Call:
+    """Pickles as a call of a function by its name."""
+
+    def __init__(self, name: str, *arguments: object):
+        self.name, self.arguments = name, arguments
+
+
+def dumps(value: object) -> bytes:
+    """Pickle plain values, references and calls with the opcodes that torch uses."""
+    if isinstance(value, Reference):
+        kind = b"ctorch\n" + value.kind.encode() + b"\n"
+        parts = [dumps("storage"), kind, dumps(value.key), dumps("cpu"), dumps(value.count)]
+        return b"(" + b"".join(parts) + b"tQ"
+    if isinstance(value, Call):
+        module, _, function = value.name.rpartition(".")
+        return f"c{module}\n{function}\n".encode() + dumps(value.arguments) + b"R"
+    if isinstance(value, dict):
+        return b"}(" + b"".join(dumps(key) + dumps(item) for key, item in value.items()) + b"u"
+    if isinstance(value, list):
+        return b"](" + b"".join(map(dumps, value)) + b"e"
+    if isinstance(value, tuple):
+        return b"(" + b"".join(map(dumps, value)) + b"t"
+    return pickle.dumps(value, 2)[2:-1]
+
+
+def tensor(shape: tuple = (2, 3), strides: tuple = (3, 1), offset: int = 0, **storage: object) -> Call:
+    reference = Reference(**{"key": "0", **storage})
+    return Call(
+        "torch._utils._rebuild_tensor_v2",
+        reference,
+        offset,
+        shape,
+        strides,
+        False,
+        Call("collections.OrderedDict"),
+    )
+
+
+def archive(
+    value: object, data: bytes = FLOATS, compression: int = zipfile.ZIP_STORED, order: str = ""
+) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as file:
+        file.writestr("head/data.pkl", b"\x80\x02" + dumps(value) + b".")
+        file.writestr("head/data/0", data)
+        if order:
+            file.writestr("head/byteorder", order)
+    return buffer.getvalue()
+
+
+def test_an_archive_made_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "h.pt").write_bytes(archive({"weight": tensor(), "bias": tensor((2,), (1,), 4)}))
+    head = onnxhead.read(tmp_path / "h.pt")
+    assert head.weight.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert head.bias.tolist() == [5, 6]
+
+
+def test_an_archive_of_a_big_endian_machine(tmp_path: Path) -> None:
+    data = struct.pack(">6f", 1, 2, 3, 4, 5, 6)
+    (tmp_path / "h.pt").write_bytes(archive({"weight": tensor()}, data, order="big"))
+    assert onnxhead.read(tmp_path / "h.pt", no_bias=True).weight.tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_containers_that_hold_each_other_end(tmp_path: Path) -> None:
+    # a list in the memo that is appended to itself, beside the weight
+    loop = b"}(" + dumps("weight") + dumps(tensor()) + dumps("loop") + b"]q\x07h\x07a" + b"u."
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("head/data.pkl", b"\x80\x02" + loop)
+        file.writestr("head/data/0", FLOATS)
+    (tmp_path / "h.pt").write_bytes(buffer.getvalue())
+    assert onnxhead.read(tmp_path / "h.pt", no_bias=True).features == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            archive({"weight": tensor((2, 4), (4, 1))}),
+            "h.pt: weight must lie within its storage of 6 numbers",
+        ),
+        (archive({"weight": tensor(offset=1)}), "must lie within its storage of 6 numbers, it has shape"),
+        (archive({"weight": tensor((10**9, 10**9), (0, 0))}), "must lie within its storage of 6 numbers"),
+        (archive({"weight": tensor((2, 3), (3,))}), "must lie within its storage of 6 numbers"),
+        (archive({"weight": tensor((2, 3), (-3, 1))}), "sizes of tensors must be non-negative integers"),
+        (archive({"weight": tensor(key="7")}), "h.pt: weight must be readable: KeyError"),
+        (archive({"weight": tensor()}, FLOATS[:-1]), "must lie within its storage of 5 numbers"),
+        (
+            archive({"weight": tensor()}, compression=zipfile.ZIP_DEFLATED),
+            "members of the archive must be uncompressed",
+        ),
+        (
+            archive({"weight": Call("os.system", "touch canary")}),
+            "h.pt also holds os.system, and nothing is run",
+        ),
+        (
+            archive({"weight": Call("builtins.eval", "1")}),
+            "h.pt also holds builtins.eval, and nothing is run",
+        ),
+        (archive({"weight": tensor(kind="QInt8Storage")}), "h.pt also holds torch.QInt8Storage"),
+        (
+            archive({"weight": Call("torch._utils._rebuild_tensor_v2", 1, 2, 3, 4)}),
+            "a tensor must have a storage",
+        ),
+        (archive([]), "a source must hold a weight under a usual name"),
+        (archive(3), "h.pt must be a file of torch.save with tensors: TypeError"),
+        (b"", "h.pt must be a file of torch.save with tensors: ValueError"),
+        (b"\x80\x02K\x01.", "it is neither an archive nor a stream of torch.save"),
+        (b"PK\x05\x06" + bytes(18), "h.pt must be a file of torch.save with tensors: StopIteration"),
+    ],
+)
+def test_malformed_files_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "h.pt").write_bytes(content)
+    with pytest.raises(SourceError, match=re.escape(message)):
+        onnxhead.read(tmp_path / "h.pt", no_bias=True)
+    assert not (tmp_path / "canary").exists()
+
+
+def test_every_truncation_of_a_stream_is_refused(tmp_path: Path) -> None:
+    whole = (FIXTURES / "digits_legacy.pt").read_bytes()
+    for length in [*range(1, 700, 7), len(whole) - 1]:
+        (tmp_path / "h.pt").write_bytes(whole[:length])
+        with pytest.raises(SourceError):
+            onnxhead.read(tmp_path / "h.pt")
+
+
+def test_names_inside_a_larger_model_and_hidden_layers() -> None:
+    layer = {"weight": np.eye(3), "bias": np.zeros(3)}
+
+    def state(*names: str) -> dict[str, np.ndarray]:
+        return {f"{name}.{key}": value for name in names for key, value in layer.items()}
+
+    assert onnxhead.read(state("model.backbone.0", "model.fc")).origin.startswith(
+        "the mapping: model.fc.weight"
+    )
+    assert onnxhead.read(state("2")).origin.startswith("the mapping: 2.weight")
+    for before, last in [
+        ("classifier.dense", "classifier.out_proj"),
+        ("classification_head.dense", "classification_head.out_proj"),
+        ("pre_classifier", "classifier"),
+    ]:
+        with pytest.raises(SourceError, match=rf"has a hidden layer {before}.weight before {last}.weight"):
+            onnxhead.read(state(before, last))
+        assert onnxhead.read(state(before, last), weight_key=f"{last}.weight").classes == 3
+    with pytest.raises(
+        SourceError, match=r"holds 0.weight \(3, 3\) float64, 2.weight .* usually the last: 2.weight"
+    ):
+        onnxhead.read(state("0", "2"))
