@@ -58,15 +58,10 @@ def read(path: Path, request: Request) -> Contents:
     weights = read_weights(path)
 
     def find(layer: _Layer) -> list[Entry]:
-        group = groups[layer.name]
-        places = [f"{group}/{number}" for number in range(1 + layer.has_bias)]
-        held = [place for place in weights.arrays if place.startswith(f"{group}/")]
-        if sorted(held) != places or weights.names.get(group, layer.name) != layer.name:
-            raise SourceError(
-                f"{path.name}: {layer.name} must have the kernel and the bias that its configuration states, "
-                f"its weights hold {', '.join(held) or 'none'}; a quantised layer cannot be read"
-            )
-        return [weights.arrays[place] for place in places]
+        held = [key for key in weights.arrays if key.startswith(f"{groups[layer.name]}/")]
+        named = weights.names.get(groups[layer.name], layer.name)
+        found = [weights.arrays[key] for key in sorted(held)]
+        return _check_parts(path.name, layer, found if named == layer.name else [])
 
     return _contents(path.name, layers, find, request)
 
@@ -108,9 +103,20 @@ def read_object(source: Any, request: Request) -> Contents:
 
     def find(layer: _Layer) -> list[Entry]:
         found = source.get_layer(layer.name) if is_model else source
-        return [to_entry(weight) for weight in found.get_weights()]
+        return _check_parts(name, layer, [to_entry(weight) for weight in found.get_weights()])
 
     return _contents(name, layers, find, request)
+
+
+def _check_parts(name: str, layer: _Layer, found: list[Entry]) -> list[Entry]:
+    """Return the kernel, and the bias where there is one, if that is all that a layer holds."""
+    ranks = [len(entry.shape or ()) for entry in found]
+    if ranks != ([2, 1] if layer.has_bias else [2]):
+        raise SourceError(
+            f"{name}: {layer.name} must have the kernel and the bias that its configuration states, its "
+            f"weights are {', '.join(map(str, found)) or 'none'}; a quantised layer cannot be read"
+        )
+    return found
 
 
 def _contents(
