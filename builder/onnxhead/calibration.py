@@ -167,11 +167,15 @@ def _minimise(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link)
     found = minimize_scalar(
         lambda exponent: _nll(logits, truth, link, math.exp(exponent)), bounds=(low, high), method="bounded"
     )
-    if not low + 0.01 < found.x < high - 0.01:
-        reason = "every row is right" if found.x < 0 else "the rows agree with the head no more than chance"
+    reason = ""
+    if _right(logits, truth, link).all():
+        reason = "every row is right, and the surer the better"
+    elif not low + 0.01 < found.x < high - 0.01:
+        reason = "the rows agree with the head no more than chance"
+    if reason:
         raise SourceError(
-            f"a temperature must have a best value between {_TEMPERATURES[0]:g} and {_TEMPERATURES[1]:g}, on "
-            f"these {len(logits)} rows it has none, as {reason}: give more held-out rows, or other labels"
+            f"a temperature must have a best value, on these {len(logits)} rows it has none, as {reason}: give "
+            "more held-out rows, or other labels"
         )
     return math.exp(found.x)
 
@@ -187,16 +191,22 @@ def _nll(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link, temp
 
 def _quality(logits: NDArray[np.float64], truth: NDArray[np.bool_], head: Head) -> Quality:
     probabilities = links.probabilities(logits, head.link, head.temperature)
+    right = _right(logits, truth, head.link)
     if head.link == "sigmoid":
-        confidence, right = probabilities.ravel(), truth.ravel()
-        accuracy = float(((logits > 0) == truth).mean())
+        bins = _bins(probabilities.ravel(), truth.ravel())
     else:
-        decision = np.arange(len(logits)), logits.argmax(axis=1)
-        confidence, right = probabilities[decision], truth[decision]
-        accuracy = float(right.mean())
-    bins = tuple(_bins(confidence, right))
-    error = sum(part.count * abs(part.accuracy - part.confidence) for part in bins) / len(confidence)
-    return Quality(_nll(logits, truth, head.link, head.temperature), accuracy, error, bins)
+        bins = _bins(probabilities.max(axis=1), right)
+    count = sum(part.count for part in bins)
+    error = sum(part.count * abs(part.accuracy - part.confidence) for part in bins) / count
+    nll = _nll(logits, truth, head.link, head.temperature)
+    return Quality(nll, float(right.mean()), error, tuple(bins))
+
+
+def _right(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link) -> NDArray[np.bool_]:
+    """Return which decisions are right: one per row, with the link `sigmoid` one per label of each row."""
+    if link == "sigmoid":
+        return np.asarray((logits > 0) == truth)
+    return np.asarray(truth[np.arange(len(logits)), logits.argmax(axis=1)])
 
 
 def _bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:

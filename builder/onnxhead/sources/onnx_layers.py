@@ -6,7 +6,8 @@ LinearClassifier. What leads to it from the graph's input may be affine too, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,8 +23,9 @@ from onnxhead.model import ModelFile
 from onnxhead.sources.contents import Linear
 from onnxhead_runtime.errors import SourceError
 
-# Through these a constant stays one.
-_CONSTANT_OPERATORS = {"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+# Through these a constant stays one, and grows no larger.
+_RESHAPING_OPERATORS = {"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+_ELEMENTWISE_OPERATORS = {"Add", "Div", "Mul", "Neg", "Reciprocal", "Sqrt", "Sub"}
 # Of these the answer is the first input, in inference and for a batch of rows.
 _UNCHANGED_OPERATORS = {"Cast", "Dropout", "Flatten", "Identity"}
 
@@ -92,12 +94,11 @@ class Graph:
             return None
         if node.op_type == "Constant":
             return _run_node(node, {})
-        if node.op_type not in _CONSTANT_OPERATORS:
-            return None
         values = {key: self.constant(key) for key in node.input if key}
-        if any(value is None for value in values.values()):
+        known = {key: value for key, value in values.items() if value is not None}
+        if len(known) < len(values) or not _keeps_size(node.op_type, list(known.values())):
             return None
-        return _run_node(node, values)
+        return _run_node(node, known)
 
     def layers(self) -> list[Layer]:
         """Return every linear layer."""
@@ -292,8 +293,17 @@ def _linear_classifier(node: onnx.NodeProto) -> Layer:
     )
 
 
+def _keeps_size(operator: str, values: Sequence[NDArray[Any]]) -> bool:
+    """Tell operators whose answer is no larger than their largest input."""
+    if operator in _ELEMENTWISE_OPERATORS:
+        shape = np.broadcast_shapes(*(value.shape for value in values))
+        return math.prod(shape) <= max(value.size for value in values)
+    return operator in _RESHAPING_OPERATORS
+
+
 def _run_node(node: onnx.NodeProto, values: Mapping[str, Any]) -> NDArray[Any]:
-    answers: Any = ReferenceEvaluator(node).run(None, dict(values))
+    with np.errstate(all="ignore"):
+        answers: Any = ReferenceEvaluator(node).run(None, dict(values))
     return np.asarray(answers[0])
 
 

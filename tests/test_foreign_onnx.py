@@ -1,0 +1,377 @@
+"""The last linear layer of ONNX files that onnxhead did not build: graphs by hand, each run by onnxruntime."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import onnxhead
+from onnxhead.reference import refer
+from onnxhead_runtime import links
+from onnxhead_runtime.errors import ModelError, SourceError
+
+RANDOM = np.random.default_rng(0)
+W = RANDOM.normal(size=(3, 5)).astype(np.float32)
+B = RANDOM.normal(size=3).astype(np.float32)
+X = RANDOM.normal(size=(20, 5)).astype(np.float32)
+
+
+def node(kind: str, inputs: str, outputs: str, name: str = "", domain: str = "", **attributes: object):
+    return helper.make_node(kind, inputs.split(), outputs.split(), name, domain=domain, **attributes)
+
+
+def build(
+    path: Path,
+    nodes: list,
+    outputs: str = "y",
+    constants: dict | None = None,
+    width: object = 5,
+    opset: int = 13,
+) -> Path:
+    """Write a model with the input x and the constants, by default the weight W, its transpose V and the bias B."""
+    values = {"W": W, "V": W.T.copy(), "B": B, **(constants or {})}
+    used = {name for one in nodes for name in one.input}
+    initializers = [numpy_helper.from_array(np.asarray(v), k) for k, v in values.items() if k in used]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", width])],
+        [onnx.ValueInfoProto(name=name) for name in outputs.split()],
+        initializers,
+    )
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+GEMM = node("Gemm", "x W B", "z", "gemm", transB=1)
+SPELLED_OUT = [
+    node("ReduceMax", "z", "m", axes=[1]),
+    node("Sub", "z m", "s"),
+    node("Exp", "s", "e"),
+    node("ReduceSum", "e axis", "t"),
+    node("Div", "e t", "y"),
+]
+ONE_VS_REST = [
+    node("Sigmoid", "z", "p"),
+    node("ReduceSum", "p axis", "t", keepdims=1),
+    node("Div", "p t", "y"),
+]
+AXIS = {"axis": np.array([1])}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "link", "constants"),
+    [
+        ([GEMM, node("Softmax", "z", "y")], "softmax", {}),
+        ([GEMM, node("Softmax", "z", "p"), node("Cast", "p", "y", to=TensorProto.DOUBLE)], "softmax", {}),
+        ([GEMM, node("Identity", "z", "i"), node("Softmax", "i", "y", axis=1)], "softmax", {}),
+        ([GEMM, node("LogSoftmax", "z", "y")], "softmax", {}),
+        ([GEMM, node("Sigmoid", "z", "y")], "sigmoid", {}),
+        ([GEMM, *SPELLED_OUT], "softmax", AXIS),
+        ([GEMM, *ONE_VS_REST], "ovr", AXIS),
+        ([GEMM, node("Identity", "z", "y")], "softmax", {}),
+        ([node("Gemm", "x V B", "z"), node("Softmax", "z", "y")], "softmax", {}),
+        ([node("MatMul", "x V", "u"), node("Add", "u B", "z"), node("Softmax", "z", "y")], "softmax", {}),
+        ([node("MatMul", "x V", "u"), node("Add", "B u", "z"), node("Sigmoid", "z", "y")], "sigmoid", {}),
+        (
+            [node("MatMul", "x V", "u"), node("Add", "u B2", "z"), node("Softmax", "z", "y")],
+            "softmax",
+            {"B2": B[None]},
+        ),
+        (
+            [
+                node("Transpose", "W", "T"),
+                node("MatMul", "x T", "u"),
+                node("Add", "u B", "z"),
+                node("Softmax", "z", "y"),
+            ],
+            "softmax",
+            {},
+        ),
+        (
+            [
+                node("Constant", "", "C", value=numpy_helper.from_array(W.astype(np.float64))),
+                node("Cast", "C", "D", to=TensorProto.FLOAT),
+                node("Gemm", "x D B", "z", transB=1),
+                node("Softmax", "z", "y"),
+            ],
+            "softmax",
+            {},
+        ),
+    ],
+)
+def test_a_classifier_gives_its_weight_bias_and_link(nodes, link, constants, tmp_path: Path) -> None:
+    path = build(tmp_path / "m.onnx", nodes, constants=constants)
+    head = onnxhead.read(path, labels=["a", "b", "c"])
+    assert np.array_equal(head.weight, W)
+    assert np.array_equal(head.bias, B)
+    assert (head.link, head.labels) == (link, ("a", "b", "c"))
+    answer = onnxruntime.InferenceSession(path).run(["y"], {"x": X})[0]
+    exact = refer(head, X)
+    readings = {"LogSoftmax": np.log(exact.probabilities)}
+    expected = readings.get(
+        nodes[-1].op_type,
+        exact.probabilities if len(nodes) > 1 and nodes[-1].op_type != "Identity" else exact.logits,
+    )
+    assert np.abs(answer - expected).max() < 1e-5
+
+
+def test_alpha_beta_and_no_bias(tmp_path: Path) -> None:
+    scaled = node("Gemm", "x W B", "z", transB=1, alpha=0.5, beta=2.0)
+    head = onnxhead.read(build(tmp_path / "m.onnx", [scaled, node("Softmax", "z", "y")]))
+    assert np.array_equal(head.weight, W / 2)
+    assert np.array_equal(head.bias, B * 2)
+    head = onnxhead.read(
+        build(tmp_path / "m.onnx", [node("Gemm", "x W", "z", transB=1), node("Softmax", "z", "y")])
+    )
+    assert not head.bias.any()
+
+
+def test_a_temperature_is_one(tmp_path: Path) -> None:
+    for kind, value in (("Div", 2.5), ("Mul", 0.4)):
+        nodes = [GEMM, node(kind, "z t", "s"), node("Softmax", "s", "y")]
+        head = onnxhead.read(build(tmp_path / "m.onnx", nodes, constants={"t": np.float32(value)}))
+        assert head.temperature == pytest.approx(2.5)
+        assert np.array_equal(head.weight, W)
+
+
+def test_one_logit_is_a_binary_head(tmp_path: Path) -> None:
+    row = {"R": W[:1], "r": B[:1], "one": np.float32(1)}
+    gemm, sigmoid = node("Gemm", "x R r", "z", transB=1), node("Sigmoid", "z", "p")
+    both = [gemm, sigmoid, node("Sub", "one p", "q"), node("Concat", "q p", "y", axis=1)]
+    for nodes, outputs in ((both, "y"), ([gemm, sigmoid], "p")):
+        head = onnxhead.read(build(tmp_path / "m.onnx", nodes, outputs, row))
+        assert (head.link, head.labels) == ("softmax", (0, 1))
+        assert np.array_equal(head.weight, np.concatenate([np.zeros_like(W[:1]), W[:1]]))
+
+
+def test_affine_steps_before_the_layer_are_folded(tmp_path: Path) -> None:
+    mean, scale = np.arange(5, dtype=np.float32), np.array([2, 4, 1, 8, 0.5], np.float32)
+    steps = {
+        "standard": [node("Sub", "x m", "c", "center"), node("Div", "c s", "f", "scale")],
+        "scaler": [
+            node("Scaler", "x", "f", "scaler", "ai.onnx.ml", offset=mean.tolist(), scale=(1 / scale).tolist())
+        ],
+    }
+    for before in steps.values():
+        nodes = [*before, node("Gemm", "f W B", "z", "gemm", transB=1), node("Softmax", "z", "y")]
+        path = build(tmp_path / "m.onnx", nodes, constants={"m": mean, "s": scale})
+        head = onnxhead.read(path)
+        assert np.allclose(head.weight, W / scale)
+        assert head.folding.steps == tuple(f"{one.name} ({one.op_type})" for one in before)
+        answer = onnxruntime.InferenceSession(path).run(["y"], {"x": X})[0]
+        assert np.abs(answer - refer(head, X).probabilities).max() < 1e-6
+        assert head.folding.probabilities_error < 1e-6
+    project = {
+        "P": RANDOM.normal(size=(5, 4)).astype(np.float32),
+        "U": RANDOM.normal(size=(3, 4)).astype(np.float32),
+    }
+    nodes = [
+        node("MatMul", "x P", "u", "project"),
+        node("Mul", "two u", "f", "double"),
+        node("Gemm", "f U B", "z", "gemm", transB=1),
+        node("Softmax", "z", "y"),
+    ]
+    head = onnxhead.read(build(tmp_path / "m.onnx", nodes, constants=project | {"two": np.float32(2)}))
+    assert np.allclose(head.weight, 2 * project["U"] @ project["P"].T, atol=1e-6)
+    assert head.folding.steps == ("project (MatMul)", "double (Mul)")
+
+
+def test_what_is_not_affine_before_the_layer_stays_outside(tmp_path: Path) -> None:
+    nodes = [node("Relu", "x", "f"), node("Gemm", "f W B", "z", "gemm", transB=1), node("Softmax", "z", "y")]
+    head = onnxhead.read(build(tmp_path / "m.onnx", nodes))
+    assert np.array_equal(head.weight, W)
+    assert head.origin.startswith(
+        "m.onnx: node gemm on f, which is not an input of the file: W (3, 5) float32"
+    )
+
+
+def test_a_network_gives_its_last_layer(tmp_path: Path) -> None:
+    hidden = {
+        "H": RANDOM.normal(size=(7, 5)).astype(np.float32),
+        "L": RANDOM.normal(size=(3, 7)).astype(np.float32),
+    }
+    nodes = [
+        node("Gemm", "x H", "h", "first", transB=1),
+        node("Relu", "h", "r"),
+        node("Gemm", "r L B", "z", "last", transB=1),
+        node("Softmax", "z", "y"),
+    ]
+    path = build(tmp_path / "m.onnx", nodes, constants=hidden)
+    head = onnxhead.read(path)
+    assert np.array_equal(head.weight, hidden["L"])
+    with pytest.raises(
+        SourceError, match="what m.onnx computes after node first is none of them: name the link"
+    ):
+        onnxhead.read(path, node="first")
+    assert np.array_equal(onnxhead.read(path, node="first", link="sigmoid").weight, hidden["H"])
+
+
+def test_of_several_heads_one_is_chosen_by_node(tmp_path: Path, command) -> None:
+    nodes = [
+        GEMM,
+        node("Softmax", "z", "y"),
+        node("MatMul", "x Q", "u", "second"),
+        node("Sigmoid", "u", "v"),
+    ]
+    path = build(tmp_path / "m.onnx", nodes, "y v", {"Q": W[:2].T.copy()})
+    with pytest.raises(
+        SourceError, match=r"ends in several linear layers, gemm, second: choose one with --node"
+    ):
+        onnxhead.read(path)
+    assert np.array_equal(onnxhead.read(path, node="gemm").weight, W)
+    head = onnxhead.read(path, node="second")
+    assert np.array_equal(head.weight, W[:2])
+    assert head.link == "sigmoid"
+    command("build", path, "--node", "gemm", "-o", "head.onnx")
+    with pytest.raises(
+        SourceError, match=r"--node \(node=\) must name a linear layer, m.onnx has gemm, second, got u2"
+    ):
+        onnxhead.read(path, node="u2")
+
+
+CLASSIFIER = {
+    "coefficients": W.ravel().tolist(),
+    "intercepts": B.tolist(),
+    "classlabels_strings": ["ant", "bee", "cat"],
+    "multi_class": 1,
+}
+
+
+def classifier(**attributes: object):
+    given = {key: value for key, value in {**CLASSIFIER, **attributes}.items() if value != []}
+    return node("LinearClassifier", "x", "label p", "linear", "ai.onnx.ml", **given)
+
+
+@pytest.mark.parametrize(
+    ("post", "after", "link"),
+    [
+        ("SOFTMAX", [node("Normalizer", "p", "y", domain="ai.onnx.ml", norm="L1")], "softmax"),
+        ("SOFTMAX", [node("Identity", "p", "y")], "softmax"),
+        ("LOGISTIC", [node("Normalizer", "p", "y", domain="ai.onnx.ml", norm="L1")], "ovr"),
+        ("LOGISTIC", [node("Identity", "p", "y")], "sigmoid"),
+        ("NONE", [node("Identity", "p", "y")], "softmax"),
+        (
+            "SOFTMAX",
+            [node("ZipMap", "p", "y", domain="ai.onnx.ml", classlabels_strings=["ant", "bee", "cat"])],
+            "softmax",
+        ),
+    ],
+)
+def test_a_linear_classifier(post: str, after: list, link: str, tmp_path: Path) -> None:
+    path = build(tmp_path / "m.onnx", [classifier(post_transform=post), *after], "label y")
+    head = onnxhead.read(path)
+    assert np.array_equal(head.weight, W)
+    assert np.array_equal(head.bias, B)
+    assert (head.link, head.labels) == (link, ("ant", "bee", "cat"))
+    assert onnxhead.save(head, tmp_path / "head.onnx").check.passed
+
+
+def test_a_linear_classifier_of_two_classes(tmp_path: Path) -> None:
+    attributes = {
+        "coefficients": np.concatenate([-W[0], W[0]]).tolist(),
+        "intercepts": [-float(B[0]), float(B[0])],
+        "classlabels_strings": ["no", "yes"],
+        "multi_class": 0,
+    }
+    path = build(tmp_path / "m.onnx", [classifier(**attributes, post_transform="LOGISTIC")], "label p")
+    head = onnxhead.read(path)
+    assert (head.link, head.labels) == ("softmax", ("no", "yes"))
+    answer = onnxruntime.InferenceSession(path).run(["p"], {"x": X})[0]
+    assert np.abs(answer - refer(head, X).probabilities).max() < 1e-6
+    assert np.array_equal(head.weight[1], W[0])
+
+
+def test_weights_in_a_data_file_are_read(tmp_path: Path) -> None:
+    path = build(tmp_path / "m.onnx", [GEMM, node("Softmax", "z", "y")])
+    onnx.save_model(onnx.load(path), path, save_as_external_data=True, location="m.data", size_threshold=0)
+    assert np.array_equal(onnxhead.read(path).weight, W)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "width", "message"),
+    [
+        (
+            [GEMM, node("Relu", "z", "y")],
+            5,
+            "what m.onnx computes after node gemm is none of them: name the link yourself",
+        ),
+        (
+            [GEMM, node("Softmax", "z", "y", axis=0)],
+            5,
+            "what m.onnx computes after node gemm is none of them",
+        ),
+        ([GEMM, node("ArgMax", "z", "y")], 5, "what m.onnx computes after node gemm is none of them"),
+        (
+            [node("Relu", "x", "y")],
+            5,
+            "a model must end in a linear layer (Gemm, MatMul or LinearClassifier with a",
+        ),
+        ([node("Gemm", "x x", "y", transB=1)], 5, "m.onnx has none"),
+        ([node("Gemm", "x W B", "y", transA=1, transB=1)], 5, "m.onnx has none"),
+        ([GEMM, node("Softmax", "z", "y")], 6, "m.onnx declares 6 features for x, and node gemm has 5"),
+        (
+            [classifier(coefficients=[1.0] * 7), node("Identity", "p", "y")],
+            5,
+            "linear has 7 coefficients, 3 intercepts and 3 labels",
+        ),
+        (
+            [classifier(coefficients=[1.0] * 12), node("Identity", "p", "y")],
+            5,
+            "m.onnx declares 5 features for x, and node",
+        ),
+        (
+            [classifier(intercepts=[], classlabels_strings=[]), node("Identity", "p", "y")],
+            5,
+            "0 intercepts and 0 labels",
+        ),
+        (
+            [node("Gemm", "w W B", "z", transB=1), node("Softmax", "z", "w")],
+            5,
+            "a model must end in a linear layer",
+        ),
+    ],
+)
+def test_files_without_one_head_are_refused(nodes: list, width: int, message: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=re.escape(message)):
+        onnxhead.read(build(tmp_path / "m.onnx", nodes, width=width))
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Gemm", "x", "y")],
+        [node("Gemm", "x W Z", "z"), node("Softmax", "z", "y")],
+        [node("MatMul", "x", "z"), node("Softmax", "z", "y")],
+        [node("LinearClassifier", "x", "label", domain="ai.onnx.ml", coefficients=[1.0], intercepts=[1.0])],
+        [GEMM, node("Softmax", "z", "q"), node("Nonsense", "q", "y")],
+        [node("Transpose", "T", "T"), node("MatMul", "x T", "y")],
+        [node("Reshape", "W S", "T"), node("MatMul", "x T", "y")],
+    ],
+)
+def test_malformed_graphs_are_refused(nodes: list, tmp_path: Path) -> None:
+    constants = {"S": np.array([10**9, 10**9]), "Z": np.zeros((3, 3), np.float32)}
+    with pytest.raises((SourceError, ModelError)):
+        onnxhead.read(build(tmp_path / "m.onnx", nodes, constants=constants))
+
+
+def test_no_two_links_agree_on_the_rows_that_decide() -> None:
+    from onnxhead.sources.comparison import random_rows
+
+    for seed in range(50):
+        random = np.random.default_rng(seed)
+        classes, features = random.integers(2, 6), random.integers(1, 8)
+        weight = random.normal(size=(classes, features)) * 10.0 ** random.integers(-3, 4)
+        bias = random.normal(size=classes) * 10.0 ** random.integers(-2, 2)
+        logits = random_rows(weight, bias, 1.0) @ weight.T + bias
+        softmax, sigmoid, ovr = (links.probabilities(logits, link) for link in ("softmax", "sigmoid", "ovr"))
+        assert (
+            min(np.abs(softmax - ovr).max(), np.abs(softmax - sigmoid).max(), np.abs(ovr - sigmoid).max())
+            > 0.02
+        )

@@ -1,0 +1,132 @@
+"""Beside skl2onnx: the same answers where it is right, right answers where it is wrong, its files made portable."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from estimators import CASES, Case, fit, logistic
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_digits, load_iris
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+import onnxhead
+from onnxhead.reference import refer
+
+skl2onnx = pytest.importorskip("skl2onnx")
+FEATURES, LABELS = load_iris(return_X_y=True)
+ROWS = FEATURES.astype(np.float32)
+
+RIGHT = [
+    *(
+        case.make
+        for case in CASES
+        if case.text
+        in (
+            "LogisticRegression",
+            "LogisticRegressionCV",
+            'SGDClassifier(loss="log_loss")',
+            "OneVsRestClassifier(LogisticRegression())",
+            "MultinomialNB",
+            "ComplementNB",
+            "MLPClassifier(hidden_layer_sizes=())",
+            "GridSearchCV(LogisticRegression(), ...)",
+        )
+    ),
+    LinearDiscriminantAnalysis,
+    lambda: make_pipeline(StandardScaler(), logistic()),
+    lambda: make_pipeline(MinMaxScaler(), PCA(2, whiten=True), logistic()),
+]
+
+
+def convert(estimator, tmp_path: Path, **options: object) -> Path:
+    path = tmp_path / "skl2onnx.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = skl2onnx.to_onnx(estimator, ROWS[:1], options={"zipmap": False, **options})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def run(path: Path, rows: np.ndarray = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    return onnxruntime.InferenceSession(path).run(None, {"X": rows})[:2]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("make", RIGHT)
+def test_where_skl2onnx_is_right_both_agree_and_its_file_is_read(make, classes: int, tmp_path: Path) -> None:
+    labels = np.array(["ant", "bee", "cat"])[np.minimum(LABELS, classes - 1)]
+    estimator = fit(Case("", make, "", ""), FEATURES, labels)
+    if classes == 2 and isinstance(estimator, LinearDiscriminantAnalysis):
+        pytest.skip("skl2onnx is wrong there")
+    path = convert(estimator, tmp_path)
+    theirs = run(path)[1]
+    ours = onnxhead.read(estimator)
+    assert np.abs(refer(ours, ROWS).probabilities - theirs).max() < 2e-4
+    from_file = onnxhead.read(path)
+    assert np.abs(refer(from_file, ROWS).probabilities - theirs).max() < 2e-4
+    assert (from_file.link, from_file.labels) == (ours.link, ours.labels)
+    report = onnxhead.save(from_file, tmp_path / "portable.onnx")
+    assert {node.domain for node in onnx.load(report.path).graph.node} == {""}
+
+
+@pytest.mark.parametrize("zipmap", [True, "columns"])
+def test_files_with_dictionaries_and_columns(zipmap, tmp_path: Path) -> None:
+    estimator = fit(Case("", logistic, "", ""), FEATURES, LABELS)
+    path = convert(estimator, tmp_path, zipmap=zipmap)
+    if zipmap == "columns":
+        with pytest.raises(onnxhead.OnnxHeadError, match="none of them"):
+            onnxhead.read(path)
+        return
+    assert np.array_equal(onnxhead.read(path).weight, estimator.coef_.astype(np.float32))
+
+
+def test_several_labels_per_row(tmp_path: Path) -> None:
+    truth = np.stack([LABELS == 0, LABELS > 0, FEATURES[:, 0] > 6], axis=1).astype(int)
+    estimator = fit(Case("", lambda: OneVsRestClassifier(logistic()), "", ""), FEATURES, truth)
+    path = convert(estimator, tmp_path)
+    head = onnxhead.read(path)
+    assert (head.link, head.classes) == ("sigmoid", 3)
+    assert np.abs(refer(head, ROWS).probabilities - estimator.predict_proba(FEATURES)).max() < 1e-5
+
+
+def test_binary_discriminant_analysis_is_right_here_and_wrong_there(tmp_path: Path) -> None:
+    labels = (LABELS > 1).astype(int)
+    estimator = LinearDiscriminantAnalysis().fit(FEATURES, labels)
+    expected = estimator.predict_proba(FEATURES)
+    assert np.abs(run(convert(estimator, tmp_path))[1] - expected).max() > 0.05
+    report = onnxhead.save(onnxhead.read(estimator), tmp_path / "ours.onnx")
+    ours = onnxhead.load(report.path, device="cpu")(ROWS).probabilities
+    assert np.abs(ours - expected).max() < 1e-5
+
+
+def test_one_vs_rest_underflow_is_right_here_and_wrong_there(tmp_path: Path) -> None:
+    features, labels = load_digits(return_X_y=True)
+    estimator = SGDClassifier(loss="log_loss", random_state=0).fit(features, labels)
+    rows = features.astype(np.float32)
+    expected = estimator.predict_proba(features)
+    model = skl2onnx.to_onnx(estimator, rows[:1], options={"zipmap": False})
+    (tmp_path / "theirs.onnx").write_bytes(model.SerializeToString())
+    assert np.abs(run(tmp_path / "theirs.onnx", rows)[1] - expected).max() > 0.3
+    head = onnxhead.read(estimator)
+    onnxhead.save(head, tmp_path / "ours.onnx")
+    ours = onnxhead.load(tmp_path / "ours.onnx", device="cpu")(rows).probabilities
+    bound = refer(head, rows).probabilities_bound.max()
+    assert np.abs(ours - expected).max() <= 2 * bound < 0.05
+
+
+def test_temperature_calibration_is_right_here_and_fails_there(tmp_path: Path) -> None:
+    estimator = CalibratedClassifierCV(logistic(), method="temperature", ensemble=False)
+    estimator = fit(Case("", lambda: estimator, "", ""), FEATURES, LABELS)
+    with pytest.raises(Exception, match=r".") as failure:  # whatever skl2onnx raises
+        run(convert(estimator, tmp_path))
+    assert not isinstance(failure.value, onnxhead.OnnxHeadError)
+    head = onnxhead.read(estimator)
+    assert np.abs(refer(head, ROWS).probabilities - estimator.predict_proba(FEATURES)).max() < 1e-5
