@@ -174,8 +174,8 @@ def _minimise(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link)
         reason = "the rows agree with the head no more than chance"
     if reason:
         raise SourceError(
-            f"a temperature must have a best value, on these {len(logits)} rows it has none, as {reason}: give "
-            "more held-out rows, or other labels"
+            f"a temperature must have a best value, on these {len(logits)} rows it has none, as {reason}: "
+            "give more held-out rows, or other labels"
         )
     return math.exp(found.x)
 
@@ -203,7 +203,7 @@ def _quality(logits: NDArray[np.float64], truth: NDArray[np.bool_], head: Head) 
 
 
 def _right(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link) -> NDArray[np.bool_]:
-    """Return which decisions are right: one per row, with the link `sigmoid` one per label of each row."""
+    """Return which decisions are right: one per row, with the link `sigmoid` one per label of a row."""
     if link == "sigmoid":
         return np.asarray((logits > 0) == truth)
     return np.asarray(truth[np.arange(len(logits)), logits.argmax(axis=1)])

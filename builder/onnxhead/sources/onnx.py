@@ -11,7 +11,15 @@ import numpy as np
 
 from onnxhead.model import ModelFile, open_model
 from onnxhead.sources.contents import Contents, Request, to_entry, unit_link
-from onnxhead.sources.onnx_layers import Graph, Layer, attributes, is_antisymmetric
+from onnxhead.sources.onnx_graph import Graph, attributes
+from onnxhead.sources.onnx_layers import (
+    Layer,
+    find_layers,
+    fold,
+    is_antisymmetric,
+    last_layers,
+    read_layer,
+)
 from onnxhead.sources.onnx_link import find_link
 from onnxhead_runtime.errors import ModelError, OnnxHeadError, SourceError
 
@@ -47,7 +55,7 @@ def _read_own(model: ModelFile) -> Contents:
 
 def _read_foreign(model: ModelFile, request: Request) -> Contents:
     graph = Graph(model)
-    layer = graph.fold(_choose(graph, model, request.node))
+    layer = fold(graph, _choose(graph, model, request.node))
     _check_width(graph, layer, model)
     place = f"{model.path.name}: node {layer.node}"
     if layer.features not in graph.inputs:
@@ -67,27 +75,27 @@ def _read_foreign(model: ModelFile, request: Request) -> Contents:
 
 
 def _choose(graph: Graph, model: ModelFile, node: str | None) -> Layer:
-    layers = graph.last_layers()
+    name = model.path.name
     if node is not None:
-        chosen = [layer for layer in graph.layers() if node in (layer.node, layer.scores)]
+        named = [one for one in graph.nodes if node == one.name or node in one.output]
+        chosen = [layer for one in named for layer in read_layer(graph, one)]
         if not chosen:
-            raise SourceError(
-                f"--node (node=) must name a linear layer, {model.path.name} has {_list(graph.layers())}, "
-                f"got {node}"
-            )
+            listed = _list(find_layers(graph))
+            raise SourceError(f"--node (node=) must name a linear layer, {name} has {listed}, got {node}")
         return chosen[0]
+    layers = last_layers(graph)
     if not layers:
         raise SourceError(
             "a model must end in a linear layer (Gemm, MatMul or LinearClassifier with a constant weight), "
-            f"{model.path.name} has {_list(graph.layers())}"
+            f"{name} has {_list(find_layers(graph))}"
         )
     if len(layers) == 1:
         return layers[0]
     stacked = _stack(layers)
-    if stacked is None or find_link(graph, graph.fold(stacked)) is None:
+    if stacked is None or find_link(graph, fold(graph, stacked)) is None:
         raise SourceError(
-            f"a source must hold one head, {model.path.name} ends in several linear layers, {_list(layers)}: "
-            "choose one with --node (node=)"
+            f"a source must hold one head, {name} ends in several linear layers, {_list(layers)}: choose one "
+            "with --node (node=)"
         )
     return stacked
 

@@ -20,7 +20,8 @@ from onnx import helper
 from onnxhead.head import Folding
 from onnxhead.sources.comparison import ROWS, distance, random_rows
 from onnxhead.sources.contents import Linear
-from onnxhead.sources.onnx_layers import Graph, Layer, is_antisymmetric
+from onnxhead.sources.onnx_graph import Graph
+from onnxhead.sources.onnx_layers import Layer, is_antisymmetric
 from onnxhead_runtime import links
 from onnxhead_runtime.contract import LINKS
 from onnxhead_runtime.errors import SourceError
