@@ -4,6 +4,8 @@
 #   make check         lint, formatting, types
 #   make test-wheel    the tests against the built wheel, and a first use without development packages
 #   make test-minimum  the tests with the oldest versions of the dependencies
+#   make test-keras    the tests of Keras on Keras itself
+#   make test-torch    the tests of torch on torch itself, which is gigabytes
 #   make compat        the built files in onnxruntime 1.15 to the newest, and in its CUDA build without a GPU
 
 PYTHON ?= python3
@@ -11,9 +13,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENVIRONMENTS := .environments
 PIP := -m pip install --quiet --disable-pip-version-check
-TEST_PACKAGES := pytest hypothesis scikit-learn
+TEST_PACKAGES := pytest hypothesis pandas skl2onnx
 
-.PHONY: demo test check test-wheel test-minimum compat wheel clean
+.PHONY: demo test check test-wheel test-minimum test-keras test-torch compat wheel clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/onnxhead build models/abc.json --output models/abc.onnx
@@ -32,15 +34,25 @@ test-wheel: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/wheel
 	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[cpu,safetensors]"
 	$(ENVIRONMENTS)/wheel/bin/python tests/first_use.py
-	$(ENVIRONMENTS)/wheel/bin/python $(PIP) $(TEST_PACKAGES)
+	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES)
 	$(ENVIRONMENTS)/wheel/bin/python -m pytest
 
 test-minimum: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/minimum
 	$(PYTHON) tests/minimum_versions.py > $(ENVIRONMENTS)/minimum/constraints.txt
-	$(ENVIRONMENTS)/minimum/bin/python $(PIP) "$$(echo dist/*.whl)[cpu,safetensors]" $(TEST_PACKAGES) \
+	$(ENVIRONMENTS)/minimum/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) \
 		--constraint $(ENVIRONMENTS)/minimum/constraints.txt
 	$(ENVIRONMENTS)/minimum/bin/python -m pytest
+
+test-keras: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/keras
+	$(ENVIRONMENTS)/keras/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) keras jax
+	$(ENVIRONMENTS)/keras/bin/python -m pytest tests/test_keras.py
+
+test-torch: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/torch
+	$(ENVIRONMENTS)/torch/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) torch onnxscript
+	$(ENVIRONMENTS)/torch/bin/python -m pytest tests/test_torch.py
 
 compat: wheel
 	$(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)

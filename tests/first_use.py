@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-for name in ("pytest", "hypothesis", "sklearn", "mypy"):
+for name in ("pytest", "hypothesis", "sklearn", "skops", "h5py", "scipy", "mypy"):
     assert importlib.util.find_spec(name) is None, f"{name} is installed: this is not a user's environment"
 assert "site-packages" in importlib.util.find_spec("onnxhead").origin
 
@@ -31,4 +31,20 @@ with tempfile.TemporaryDirectory() as folder:
         run(other, "models/weights.onnx")
     run("explain", "models/weights.onnx", "[1, 1]")
     run("doctor")
-print("first use without development packages: 6 passed, 0 failed")
+    fixtures = Path(__file__).parent / "fixtures"
+    for source in ("torch/digits_checkpoint.pth", "torch/digits_legacy.pt", "huggingface/vit_sharded"):
+        run("build", str(fixtures / source), "-o", "other.onnx")
+    Path(folder, "head.skops").write_bytes(b"")
+    Path(folder, "labels.txt").write_text("no")
+    for arguments, extra in (
+        (["build", "head.skops"], "onnxhead[sklearn]"),
+        (["build", str(fixtures / "keras" / "digits_softmax.keras")], "onnxhead[keras]"),
+        (
+            ["calibrate", "models/weights.onnx", "[[1, 1]]", "labels.txt", "-o", "c.onnx"],
+            "onnxhead[calibrate]",
+        ),
+    ):
+        refused = subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True)
+        assert refused.returncode == 2, refused
+        assert f'pip install "{extra}"' in refused.stderr, refused
+print("first use without development packages: 12 passed, 0 failed")

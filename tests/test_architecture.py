@@ -5,9 +5,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import onnxhead
 import onnxhead_runtime
 from onnxhead_runtime import errors
+
+FRAMEWORKS = {
+    "torch",
+    "sklearn",
+    "skops",
+    "scipy",
+    "tensorflow",
+    "keras",
+    "jax",
+    "h5py",
+    "pandas",
+    "matplotlib",
+}
 
 
 def public_names(module) -> set[str]:
@@ -65,15 +80,25 @@ def test_importing_the_runtime_is_cheap() -> None:
 
 def test_importing_the_library_starts_no_framework() -> None:
     program = "import sys, onnxhead; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    assert not set(run(program).split()) & {
-        "torch",
-        "sklearn",
-        "tensorflow",
-        "keras",
-        "pyarrow",
-        "typer",
-        "rich",
-    }
+    assert not set(run(program).split()) & {*FRAMEWORKS, "pyarrow", "typer", "rich"}
+
+
+@pytest.mark.parametrize(
+    ("source", "imported"),
+    [
+        ("torch/digits_legacy.pt", set()),
+        ("torch/digits_checkpoint.pth", set()),
+        ("huggingface/vit_sharded", {"safetensors"}),
+        ("keras/digits_softmax.keras", {"h5py"}),
+    ],
+)
+def test_reading_a_source_imports_what_it_needs_alone(source: str, imported: set[str]) -> None:
+    path = Path(__file__).parent / "fixtures" / source
+    program = (
+        f"import sys, onnxhead; onnxhead.read({str(path)!r})\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    assert set(run(program).split()) & {*FRAMEWORKS, "safetensors"} == imported
 
 
 def test_no_source_unpickles() -> None:

@@ -17,7 +17,7 @@ import onnxhead
 from onnxhead import cli, display
 
 ABC = ROOT / "models" / "abc.onnx"
-COMMANDS = ("build", "run", "explain", "inspect", "verify", "doctor")
+COMMANDS = ("build", "run", "calibrate", "explain", "inspect", "verify", "doctor")
 
 
 def test_the_commands_are_these_and_have_help(command) -> None:

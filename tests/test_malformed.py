@@ -21,7 +21,7 @@ def test_it_is_refused(arguments, name, content, tmp_path, monkeypatch, capfd) -
     monkeypatch.chdir(tmp_path / "model")
     (tmp_path / "outside.data").write_bytes(bytes(24))
     (tmp_path / "model" / "good.onnx").write_bytes(corpus.model())
-    (tmp_path / "model" / name).write_bytes(content)
+    corpus.write(tmp_path / "model", name, content)
     monkeypatch.setattr(sys, "argv", ["onnxhead", *arguments])
     with pytest.raises(SystemExit) as exit_info:
         cli.main()

@@ -4,8 +4,8 @@
     onnxhead.save(head, "models/abc.onnx")
     prediction = onnxhead.load("models/abc.onnx")(features)
 
-What is not exported here, and public: `derivation.explain`, `summary.inspect`, `doctor.diagnose`,
-`reference.refer`.
+What is not exported here, and public: `calibration.calibrate`, `derivation.explain`, `summary.inspect`,
+`doctor.diagnose`, `reference.refer`.
 """
 
 from onnxhead.graph import compose

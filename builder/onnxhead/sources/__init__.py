@@ -52,7 +52,7 @@ _OBJECTS: dict[str, Callable[[Any, Request], Contents]] = {
 }
 _PICKLES = (".pkl", ".pickle", ".joblib")
 
-Source = str | os.PathLike[str] | Sequence[Any] | Mapping[str, Any]
+Source = Any  # a path, arrays, or an object of a framework that is not imported here
 
 
 def read(
@@ -70,8 +70,10 @@ def read(
     """Read a head.
 
     Args:
-        source: A file (.json, .npz, .csv, .safetensors, or an .onnx that onnxhead built), a pair of .npy
-            files (weight, bias), a pair of arrays, or a mapping of names to arrays. No source runs code.
+        source: A file (.npz .json .csv .safetensors .skops .pt .pth .bin .ckpt .keras .weights.h5 .onnx), a
+            Hugging Face folder, a pair of .npy files (weight, bias), a pair of arrays or tensors, a mapping of
+            names to those, a fitted scikit-learn estimator, a torch module, or a Keras layer or model. No
+            source runs code; docs/sources.md says what each must hold.
         labels: One per class; by default those of the source.
         layout: `classes-first` or `features-first`: which axis of the weight comes first. By default
             classes-first, and features-first for a `kernel`, as Keras and Flax keep it.
@@ -79,12 +81,13 @@ def read(
         bias_key: Which array, or which column of a .csv, is the bias; by default the weight's partner.
         no_bias: The source has no bias: it is zero.
         node: Which node of an .onnx file is the linear layer, where several could be.
-        link: `softmax`, `sigmoid` or `ovr`; by default what the source states, or softmax.
+        link: `softmax`, `sigmoid` or `ovr`; by default what the source states, or softmax. An estimator
+            that has scores without probabilities needs it.
         temperature: The divisor of the logits; by default what the source states, or 1.
 
     Raises:
-        SourceError: The source is unreadable, holds no or more than one weight, or no bias, or its bias or
-            labels contradict the layout.
+        SourceError: The source is unreadable, holds no or more than one weight, or no bias, its bias or
+            labels contradict the layout, or it is more than one linear layer with one of the links.
         HeadError: The numbers, labels, link or temperature make no head.
 
     Example:
@@ -128,13 +131,13 @@ def _open(source: Source, request: Request) -> Contents:
             return npy.read_pair(Path(weight), Path(bias))
         return arrays.from_mapping({"weight": weight, "bias": bias})
     raise SourceError(
-        "a source must be a file, a pair (weight, bias) of .npy files or arrays, or a mapping of names to "
-        f"arrays, got {type(source).__name__}"
+        "a source must be a file, a pair (weight, bias) of .npy files or arrays, a mapping of names to arrays, "
+        f"a scikit-learn estimator, a torch module or a Keras model, got {type(source).__name__}"
     )
 
 
 def _open_file(path: Path, request: Request) -> Contents:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for long names)
         return huggingface.read(path, request)
     suffix = path.suffix.lower()
     if suffix in _PICKLES:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead_runtime.errors import SourceError
+
 ROWS = 64
 _SPREAD = 4.0  # of the logits: probabilities are neither all equal nor all 0 or 1, and tell the links apart
 _SOLVED_VALUES = 2**22
@@ -22,7 +24,12 @@ def random_rows(
         weight: (classes, features).
         bias: (classes,).
         temperature: The divisor of the logits.
+
+    Raises:
+        SourceError: Weight or bias hold NaN or infinity.
     """
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise SourceError("weight and bias must be finite, got NaN or infinity")
     random = np.random.default_rng(0)
     lengths = np.linalg.norm(weight, axis=1)
     scale = _SPREAD * temperature / lengths.max() if lengths.any() else 1.0
