@@ -52,11 +52,9 @@ _OBJECTS: dict[str, Callable[[Any, Request], Contents]] = {
 }
 _PICKLES = (".pkl", ".pickle", ".joblib")
 
-Source = Any  # a path, arrays, or an object of a framework that is not imported here
-
 
 def read(
-    source: Source,
+    source: Any,
     *,
     labels: Iterable[Any] | None = None,
     layout: str | None = None,
@@ -70,8 +68,8 @@ def read(
     """Read a head.
 
     Args:
-        source: A file (.npz .json .csv .safetensors .skops .pt .pth .bin .ckpt .keras .weights.h5 .onnx), a
-            Hugging Face folder, a pair of .npy files (weight, bias), a pair of arrays or tensors, a mapping of
+        source: A file (.npz .json .csv .safetensors .skops .pt .pth .bin .ckpt .keras .weights.h5 .onnx),
+            a Hugging Face folder, a pair of .npy files (weight, bias), a pair of arrays or tensors, a mapping of
             names to those, a fitted scikit-learn estimator, a torch module, or a Keras layer or model. No
             source runs code; docs/sources.md says what each must hold.
         labels: One per class; by default those of the source.
@@ -116,7 +114,7 @@ def read(
         raise HeadError(f"{contents.name}: {error}") from error
 
 
-def _open(source: Source, request: Request) -> Contents:
+def _open(source: Any, request: Request) -> Contents:
     for base in type(source).__mro__:
         package = base.__module__.partition(".")[0]
         if package in _OBJECTS:
@@ -131,8 +129,8 @@ def _open(source: Source, request: Request) -> Contents:
             return npy.read_pair(Path(weight), Path(bias))
         return arrays.from_mapping({"weight": weight, "bias": bias})
     raise SourceError(
-        "a source must be a file, a pair (weight, bias) of .npy files or arrays, a mapping of names to arrays, "
-        f"a scikit-learn estimator, a torch module or a Keras model, got {type(source).__name__}"
+        "a source must be a file, a pair (weight, bias) of .npy files or arrays, a mapping of names to "
+        f"arrays, a scikit-learn estimator, a torch module or a Keras model, got {type(source).__name__}"
     )
 
 
