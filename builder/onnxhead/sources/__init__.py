@@ -69,8 +69,8 @@ def read(
 
     Args:
         source: A file (.npz .json .csv .safetensors .skops .pt .pth .bin .ckpt .keras .weights.h5 .onnx),
-            a Hugging Face folder, a pair of .npy files (weight, bias), a pair of arrays or tensors, a mapping of
-            names to those, a fitted scikit-learn estimator, a torch module, or a Keras layer or model. No
+            a Hugging Face folder, a pair of .npy files (weight, bias), a pair of arrays or tensors, a mapping
+            of names to those, a fitted scikit-learn estimator, a torch module, or a Keras layer or model. No
             source runs code; docs/sources.md says what each must hold.
         labels: One per class; by default those of the source.
         layout: `classes-first` or `features-first`: which axis of the weight comes first. By default
