@@ -269,6 +269,10 @@ def test_compressed_archives_and_broken_weights_are_refused(tmp_path: Path) -> N
     assert onnxhead.read(tmp_path / "h.h5").classes == 10
 
 
+# Keras with jax warns of itself on numpy 2
+OF_KERAS = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
 @pytest.fixture(scope="module")
 def keras():
     """Keras, on a backend without a compiler where none is chosen."""
@@ -280,6 +284,7 @@ def answer(model, features: np.ndarray) -> np.ndarray:
     return np.asarray(model(features), np.float64)
 
 
+@OF_KERAS
 @pytest.mark.keras
 @pytest.mark.parametrize("units", [1, 4])
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
@@ -311,6 +316,7 @@ def test_models_of_this_keras_in_memory_and_in_files(
         assert same.bias[-units:].tobytes() == head.bias[-units:].tobytes()
 
 
+@OF_KERAS
 @pytest.mark.keras
 def test_layers_and_branches_of_this_keras(keras, tmp_path: Path) -> None:
     inputs = keras.layers.Input((6,))

@@ -110,16 +110,17 @@ def _run(graph: Graph, features: str, rows: NDArray[np.float64]) -> list[NDArray
     model.graph.initializer.extend(graph.initializers(needed))
     model.graph.input.append(helper.make_tensor_value_info(features, kind, ["batch", rows.shape[1]]))
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
-    dtype = helper.tensor_dtype_to_np_dtype(kind)
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "tail.onnx"
             path.write_bytes(model.SerializeToString())
             session, _ = open_session(str(path), "cpu")
+        dtype = helper.tensor_dtype_to_np_dtype(kind)
         answers = session.run(outputs, {features: rows.astype(dtype)})
     except Exception as cause:  # protobuf and onnxruntime share no base
+        reason = str(cause).replace(str(path), "it")
         raise SourceError(
-            f"what follows a head's linear layer must run, it does not: {type(cause).__name__}: {cause}"
+            f"the link of a layer is found by running what follows it, which does not run: {reason}"
         ) from cause
     return [_table(answer) for answer in answers if _is_table(answer)]
 
