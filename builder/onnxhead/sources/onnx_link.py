@@ -110,18 +110,18 @@ def _run(graph: Graph, features: str, rows: NDArray[np.float64]) -> list[NDArray
     model.graph.initializer.extend(graph.initializers(needed))
     model.graph.input.append(helper.make_tensor_value_info(features, kind, ["batch", rows.shape[1]]))
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "tail.onnx"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tail.onnx"
+        try:
             path.write_bytes(model.SerializeToString())
             session, _ = open_session(str(path), "cpu")
-        dtype = helper.tensor_dtype_to_np_dtype(kind)
-        answers = session.run(outputs, {features: rows.astype(dtype)})
-    except Exception as cause:  # protobuf and onnxruntime share no base
-        reason = str(cause).replace(str(path), "it")
-        raise SourceError(
-            f"the link of a layer is found by running what follows it, which does not run: {reason}"
-        ) from cause
+            dtype = helper.tensor_dtype_to_np_dtype(kind)
+            answers = session.run(outputs, {features: rows.astype(dtype)})
+        except Exception as cause:  # protobuf and onnxruntime share no base
+            reason = str(cause).replace(str(path), "it")
+            raise SourceError(
+                f"the link of a layer is found by running what follows it, which does not run: {reason}"
+            ) from cause
     return [_table(answer) for answer in answers if _is_table(answer)]
 
 
