@@ -123,6 +123,12 @@ CASES = [
         "softmax of logits / T",
     ),
     Case(
+        'CalibratedClassifierCV(LinearSVC(), method="sigmoid", ensemble=False)',
+        lambda: calibration.CalibratedClassifierCV(svm.LinearSVC(), method="sigmoid", ensemble=False),
+        BINARY,
+        OVR,
+    ),
+    Case(
         "GridSearchCV(LogisticRegression(), ...)",
         lambda: model_selection.GridSearchCV(logistic(), {"C": [0.1, 1]}, cv=2),
         BINARY,
@@ -180,6 +186,9 @@ STEPS = {
     "TruncatedSVD": lambda: decomposition.TruncatedSVD(3),
     "VarianceThreshold": lambda: feature_selection.VarianceThreshold(0.01),
     "SelectKBest": lambda: feature_selection.SelectKBest(k=3),
+    "GenericUnivariateSelect": lambda: feature_selection.GenericUnivariateSelect(mode="k_best", param=2),
+    "RFE": lambda: feature_selection.RFE(logistic(), n_features_to_select=3),
+    "SequentialFeatureSelector": lambda: feature_selection.SequentialFeatureSelector(logistic(), cv=2),
     "SelectPercentile": lambda: feature_selection.SelectPercentile(percentile=60),
     "SelectFromModel": lambda: feature_selection.SelectFromModel(logistic()),
     "FunctionTransformer() (the identity)": preprocessing.FunctionTransformer,
@@ -191,6 +200,7 @@ STEPS = {
             ("again", preprocessing.MinMaxScaler(), [0]),
             ("as it is", "passthrough", slice(1, 2)),
             ("left out", "drop", [3]),
+            ("nothing", preprocessing.StandardScaler(), []),
         ],
         transformer_weights={"again": 2.0},
     ),
@@ -241,14 +251,14 @@ REFUSED = [
     Case("VotingClassifier", lambda: ensemble.VotingClassifier([("a", logistic())], voting="soft"), "", ""),
     Case("StackingClassifier", lambda: ensemble.StackingClassifier([("a", logistic())], cv=2), "", ""),
     Case(
-        'CalibratedClassifierCV(method="sigmoid")',
+        'CalibratedClassifierCV(method="sigmoid") (an ensemble)',
         lambda: calibration.CalibratedClassifierCV(logistic(), method="sigmoid"),
         "",
         "",
     ),
     Case(
-        'CalibratedClassifierCV(method="isotonic")',
-        lambda: calibration.CalibratedClassifierCV(logistic(), method="isotonic"),
+        'CalibratedClassifierCV(method="isotonic", ensemble=False)',
+        lambda: calibration.CalibratedClassifierCV(logistic(), method="isotonic", ensemble=False),
         "",
         "",
     ),
@@ -313,7 +323,7 @@ def refusal(case: Case) -> str:
 def shorten(message: str) -> str:
     """Return what a message says of the estimator itself."""
     return (
-        message.partition(" is not: ")[2].partition("; give the head")[0].partition("; skl2onnx")[0]
+        message.partition(" is not: ")[2].partition("; give the head")[0].partition(" (skl2onnx")[0]
         or message
     )
 
@@ -333,6 +343,10 @@ def page() -> str:
         "| `OneVsRestClassifier(LogisticRegression())`, several labels per row | sigmoid | sigmoid |",
         "| `MLPClassifier(hidden_layer_sizes=())`, several labels per row | sigmoid | sigmoid |",
         "",
+        "d is the score of the second class, T the temperature. ovr is sigmoid(z_i) / sum_j sigmoid(z_j) at any",
+        "distance; where all sigmoids of a row underflow, scikit-learn calls its classes equally probable (before",
+        "1.9 it gives NaN), and the head does not.",
+        "",
         '"Named by you": the estimator has scores and no probabilities; with `--link` (`link=`) it is read.',
         "HalvingGridSearchCV and HalvingRandomSearchCV are read as GridSearchCV is.",
         "",
@@ -342,7 +356,8 @@ def page() -> str:
         "",
         *(f"- `{text}`" for text in STEPS),
         "",
-        "SelectFpr, SelectFdr and SelectFwe are folded as SelectKBest is.",
+        "SelectFpr, SelectFdr and SelectFwe are folded as SelectKBest is, RFECV as RFE; FrozenEstimator as what it",
+        "holds.",
         "",
         "## What is refused, and the reason",
         "",

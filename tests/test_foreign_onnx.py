@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import onnxhead
 from onnxhead.reference import refer
+from onnxhead.rows import decision_rows
 from onnxhead_runtime import links
 from onnxhead_runtime.errors import ModelError, SourceError
 
@@ -62,6 +63,7 @@ ONE_VS_REST = [
     node("ReduceSum", "p axis", "t", keepdims=1),
     node("Div", "p t", "y"),
 ]
+FROM_F = [node("Gemm", "f W B", "z", "gemm", transB=1), node("Softmax", "z", "y")]
 AXIS = {"axis": np.array([1])}
 
 
@@ -206,11 +208,10 @@ def test_a_network_gives_its_last_layer(tmp_path: Path) -> None:
     path = build(tmp_path / "m.onnx", nodes, constants=hidden)
     head = onnxhead.read(path)
     assert np.array_equal(head.weight, hidden["L"])
-    with pytest.raises(
-        SourceError, match="what m.onnx computes after node first is none of them: name the link"
-    ):
+    with pytest.raises(SourceError, match="what m.onnx computes after node first is none of them"):
         onnxhead.read(path, node="first")
-    assert np.array_equal(onnxhead.read(path, node="first", link="sigmoid").weight, hidden["H"])
+    with pytest.raises(SourceError, match="what m.onnx computes after node first is none of them"):
+        onnxhead.read(path, node="first", link="sigmoid")
 
 
 def test_of_several_heads_one_is_chosen_by_node(tmp_path: Path, command) -> None:
@@ -256,7 +257,6 @@ def classifier(**attributes: object):
         ("SOFTMAX", [node("Identity", "p", "y")], "softmax"),
         ("LOGISTIC", [node("Normalizer", "p", "y", domain="ai.onnx.ml", norm="L1")], "ovr"),
         ("LOGISTIC", [node("Identity", "p", "y")], "sigmoid"),
-        ("NONE", [node("Identity", "p", "y")], "softmax"),
         (
             "SOFTMAX",
             [node("ZipMap", "p", "y", domain="ai.onnx.ml", classlabels_strings=["ant", "bee", "cat"])],
@@ -300,7 +300,7 @@ def test_weights_in_a_data_file_are_read(tmp_path: Path) -> None:
         (
             [GEMM, node("Relu", "z", "y")],
             5,
-            "what m.onnx computes after node gemm is none of them: name the link yourself",
+            "what m.onnx computes after node gemm is none of them",
         ),
         (
             [GEMM, node("Softmax", "z", "y", axis=0)],
@@ -361,15 +361,158 @@ def test_malformed_graphs_are_refused(nodes: list, tmp_path: Path) -> None:
         onnxhead.read(build(tmp_path / "m.onnx", nodes, constants=constants))
 
 
-def test_no_two_links_agree_on_the_rows_that_decide() -> None:
-    from onnxhead.sources.comparison import random_rows
+def test_scores_of_a_classifier_alone_need_the_link(tmp_path: Path) -> None:
+    path = build(
+        tmp_path / "m.onnx", [classifier(post_transform="NONE"), node("Identity", "p", "y")], "label y"
+    )
+    with pytest.raises(
+        SourceError, match="a head must have probabilities, m.onnx has scores alone: name the link"
+    ):
+        onnxhead.read(path)
+    assert onnxhead.read(path, link="ovr").link == "ovr"
+    two = {
+        "coefficients": np.concatenate([-W[0], W[0]]).tolist(),
+        "intercepts": [-float(B[0]), float(B[0])],
+        "classlabels_strings": ["no", "yes"],
+    }
+    path = build(tmp_path / "m.onnx", [classifier(**two, post_transform="NONE")], "label p")
+    head = onnxhead.read(path, link="softmax")
+    assert np.array_equal(head.weight, [np.zeros(5), W[0]])
+    assert head.labels == ("no", "yes")
 
+
+SOFTMAX_OF = {
+    "relu": [node("Relu", "z", "r"), node("Softmax", "r", "y")],
+    "permuted": [node("Gather", "z order", "r", axis=1), node("Softmax", "r", "y")],
+    "hard": [node("HardSigmoid", "z", "y")],
+    "negative": [node("Neg", "z", "r"), node("Softmax", "r", "y")],
+}
+
+
+@pytest.mark.parametrize("name", SOFTMAX_OF)
+def test_logits_beside_probabilities_that_are_not_theirs_are_refused(name: str, tmp_path: Path) -> None:
+    nodes = [GEMM, *SOFTMAX_OF[name]]
+    path = build(tmp_path / "m.onnx", nodes, "z y", {"order": np.array([2, 0, 1])})
+    for arguments in ({}, {"link": "softmax"}):
+        with pytest.raises(SourceError, match="what m.onnx computes after node gemm is none of them"):
+            onnxhead.read(path, **arguments)
+
+
+def test_a_temperature_is_found_on_either_side_and_through_constants(tmp_path: Path) -> None:
+    scaled = [
+        [node("Mul", "t z", "s")],
+        [node("Exp", "l", "e"), node("Mul", "z e", "s")],
+        [node("Clip", "d", "c"), node("Div", "z c", "s")],
+    ]
+    constants = {"t": np.float32(2.5), "l": np.log(np.float32(2.5)), "d": np.float32(0.4)}
+    for before in scaled:
+        nodes = [GEMM, *before, node("Softmax", "s", "y")]
+        for outputs in ("y", "z y", "z s y"):
+            head = onnxhead.read(build(tmp_path / "m.onnx", nodes, outputs, constants))
+            assert head.temperature == pytest.approx(0.4)
+            assert np.array_equal(head.weight, W)
+
+
+def test_constants_are_added_in_several_steps(tmp_path: Path) -> None:
+    nodes = [
+        node("MatMul", "x V", "u"),
+        node("Add", "u B", "v"),
+        node("Sub", "v one", "z"),
+        node("Softmax", "z", "y"),
+    ]
+    head = onnxhead.read(build(tmp_path / "m.onnx", nodes, constants={"one": np.float32([1, 0, 2])}))
+    assert np.allclose(head.bias, B - [1, 0, 2])
+
+
+def test_labels_are_those_of_the_chosen_head(tmp_path: Path) -> None:
+    def head(name: str, weight: str) -> list:
+        return [
+            node("Gemm", f"x {weight} B", f"z{name}", name, transB=1),
+            node("Softmax", f"z{name}", f"p{name}"),
+            node("ArgMax", f"p{name}", f"i{name}", axis=1, keepdims=0),
+            node("ArrayFeatureExtractor", f"names{name} i{name}", f"l{name}", domain="ai.onnx.ml"),
+        ]
+
+    constants = {"namesa": np.array([10, 20, 30]), "namesb": np.array([7, 8, 9])}
+    nodes = [*head("a", "W"), *head("b", "W")]
+    path = build(tmp_path / "m.onnx", nodes, "pa la pb lb", constants)
+    assert onnxhead.read(path, node="a").labels == (10, 20, 30)
+    assert onnxhead.read(path, node="b").labels == (7, 8, 9)
+
+
+def test_integer_inputs_are_rounded_before_they_are_compared(tmp_path: Path) -> None:
+    path = build(tmp_path / "m.onnx", [node("Cast", "x", "f", to=TensorProto.FLOAT), *FROM_F])
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    onnx.save(model, path)
+    assert np.array_equal(onnxhead.read(path).weight, W)
+
+
+def test_a_pipeline_of_steps_that_are_not_affine_is_refused_unless_its_layer_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    nodes = [node("Normalizer", "x", "f", domain="ai.onnx.ml", norm="L2"), *FROM_F]
+    path = build(tmp_path / "m.onnx", nodes)
+    with pytest.raises(
+        SourceError, match=r"in m.onnx f \(Normalizer\) is not: read the estimator itself .* --node gemm"
+    ):
+        onnxhead.read(path)
+    head = onnxhead.read(path, node="gemm")
+    assert "node gemm on f, which is not an input of the file" in head.origin
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Cast", "x", "i", to=TensorProto.INT32), node("Cast", "i", "f", to=TensorProto.FLOAT)],
+        [node("Flatten", "x", "f", axis=0)],
+        [node("Add", "x x", "f")],
+    ],
+)
+def test_what_only_looks_affine_is_not_folded(nodes: list, tmp_path: Path) -> None:
+    head = onnxhead.read(build(tmp_path / "m.onnx", [*nodes, *FROM_F]))
+    assert "which is not an input of the file" in head.origin
+    assert head.folding.steps == ()
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Identity", "q", "a"), node("Identity", "a", "q"), node("Gemm", "q W B", "y", transB=1)],
+        [node("Add", "q B5", "a"), node("Mul", "a B5", "q"), node("Gemm", "q W B", "y", transB=1)],
+    ],
+)
+def test_rings_end(nodes: list, tmp_path: Path) -> None:
+    head = onnxhead.read(build(tmp_path / "m.onnx", nodes, constants={"B5": np.ones(5, np.float32)}))
+    assert "on q, which is not an input of the file" in head.origin
+
+
+def test_what_follows_must_be_plain_arithmetic(tmp_path: Path) -> None:
+    generate = [GEMM, node("Softmax", "z", "p"), node("Shape", "p", "s"), node("Tile", "p s", "y")]
+    with pytest.raises(SourceError, match="which must be plain arithmetic, y is Tile"):
+        onnxhead.read(build(tmp_path / "m.onnx", generate))
+
+
+def test_a_constant_that_lies_outside_the_file_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.bin").write_bytes(bytes(60))
+    value = TensorProto(data_type=TensorProto.FLOAT, dims=[3, 5], data_location=TensorProto.EXTERNAL)
+    value.external_data.add(key="location", value="secret.bin")
+    nodes = [node("Constant", "", "C", value=value), node("Gemm", "x C B", "y", "gemm", transB=1)]
+    with pytest.raises(ModelError, match="external data must be that of initializers"):
+        onnxhead.read(build(tmp_path / "m.onnx", nodes))
+
+
+def test_no_two_links_agree_on_the_rows_that_decide() -> None:
     for seed in range(50):
         random = np.random.default_rng(seed)
         classes, features = random.integers(2, 6), random.integers(1, 8)
         weight = random.normal(size=(classes, features)) * 10.0 ** random.integers(-3, 4)
         bias = random.normal(size=classes) * 10.0 ** random.integers(-2, 2)
-        logits = random_rows(weight, bias, 1.0) @ weight.T + bias
+        if seed % 2:  # no row has logits about zero
+            weight[-1] = -weight[:-1].sum(axis=0)
+            bias -= 50
+        logits = decision_rows(weight, bias, 1.0) @ weight.T + bias
         softmax, sigmoid, ovr = (links.probabilities(logits, link) for link in ("softmax", "sigmoid", "ovr"))
         assert (
             min(np.abs(softmax - ovr).max(), np.abs(softmax - sigmoid).max(), np.abs(ovr - sigmoid).max())

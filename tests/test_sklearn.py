@@ -96,18 +96,46 @@ def test_an_estimator_keeps_its_logits_probabilities_and_labels(
         assert ("[0, d]" in stated) == (not head.weight[0].any())
 
 
-@pytest.mark.parametrize("name", ["iris", "wine"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("first", [None, "MinMaxScaler(feature_range=(-1, 3))"])
 @pytest.mark.parametrize("text", STEPS)
-def test_an_affine_step_is_folded(text: str, name: str, tmp_path: Path) -> None:
-    features, labels = data(name)
-    estimator = fit(
-        Case("", lambda: make_pipeline(StandardScaler(), STEPS[text](), logistic()), "", ""), features, labels
+def test_an_affine_step_is_folded(text: str, first: str | None, dtype: str, tmp_path: Path) -> None:
+    features, labels = data("wine")
+    features = features[:, [0, 5, 6, 9]].astype(dtype)
+    steps = [STEPS[name]() for name in (first, text) if name]
+    estimator = fit(Case("", lambda: make_pipeline(*steps, logistic()), "", ""), features, labels)
+    head = (
+        compare(estimator, features.astype(np.float64), tmp_path)
+        if dtype == "float64"
+        else onnxhead.read(estimator)
     )
-    head = compare(estimator, features, tmp_path)
-    assert head.features == features.shape[1]
-    assert head.folding.steps[0].endswith("(StandardScaler)")
-    assert head.folding.logits_error < 1e-9
-    assert head.folding.probabilities_error < 1e-12
+    assert head.features == 4
+    assert len(head.folding.steps) >= (first is not None)
+    assert head.folding.logits_error < (1e-9 if dtype == "float64" else 1e-3)
+    assert head.folding.probabilities_error < (1e-12 if dtype == "float64" else 1e-3)
+
+
+def test_steps_that_extend_scikit_learns_are_refused() -> None:
+    class Scaler(StandardScaler):
+        """Its transform may be anything."""
+
+    Scaler.__name__ = "StandardScaler"
+    features, labels = data("iris")
+    estimator = fit(Case("", lambda: make_pipeline(Scaler(), logistic()), "", ""), features, labels)
+    with pytest.raises(
+        SourceError, match=r"standardscaler \(StandardScaler\) is not: it is not a step that is known"
+    ):
+        onnxhead.read(estimator)
+
+
+def test_a_weight_that_is_not_finite_is_refused() -> None:
+    features, labels = data("iris")
+    estimator = fit(Case("", logistic, "", ""), features, labels)
+    estimator.coef_[0, 0] = np.nan
+    with pytest.raises(
+        SourceError, match="weight and bias must be finite, those of LogisticRegression are not"
+    ):
+        onnxhead.read(estimator)
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -156,8 +184,15 @@ def test_what_is_no_head_is_refused_with_the_reason(case: Case) -> None:
         ("OneVsOneClassifier", "OneVsOneClassifier is not: one-vs-one votes over pairs of classes"),
         ("RandomForestClassifier", "RandomForestClassifier is not: it is made of trees"),
         ("VotingClassifier", "VotingClassifier is not: it combines several classifiers"),
-        ('CalibratedClassifierCV(method="sigmoid")', "its sigmoid calibration bends each score by itself"),
-        ('CalibratedClassifierCV(method="isotonic")', "its isotonic calibration bends each score by itself"),
+        (
+            'CalibratedClassifierCV(method="sigmoid") (an ensemble)',
+            "it averages 5 classifiers, each calibrated: fit it",
+        ),
+        (
+            'CalibratedClassifierCV(method="isotonic", ensemble=False)',
+            "its isotonic calibration is a staircase",
+        ),
+        ("LinearRegression", "LinearRegression is not: it is no classifier"),
         ('SGDClassifier(loss="modified_huber")', "the probabilities of modified_huber are scores clipped"),
         ("BernoulliNB", "BernoulliNB is not: it binarises its features"),
         ("GaussianNB", "GaussianNB is not: its logits are quadratic in the features"),
@@ -294,10 +329,10 @@ def test_classes_that_are_not_scikit_learns_are_refused() -> None:
 
 def test_an_estimator_must_be_fitted() -> None:
     with pytest.raises(
-        SourceError, match=r"must be fitted and whole, LogisticRegression is not: AttributeError"
+        SourceError, match="must be fitted and whole, LogisticRegression is not: call fit first"
     ):
         onnxhead.read(logistic())
-    with pytest.raises(SourceError, match="must be fitted and whole, Pipeline is not"):
+    with pytest.raises(SourceError, match="must be fitted and whole, Pipeline is not: call fit first"):
         onnxhead.read(make_pipeline(StandardScaler(), logistic()))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -218,6 +219,16 @@ def _check_initializers(proto: onnx.ModelProto, path: Path) -> None:
     for tensor in proto.graph.initializer:
         if _is_external(tensor):
             _check_external(tensor, path)
+    if any(_has_external_attribute(proto.graph)):
+        raise ModelError(f"external data must be that of initializers, {path} has some in a node")
+
+
+def _has_external_attribute(graph: onnx.GraphProto) -> Iterator[bool]:
+    """Tell of each tensor in a node, also of inner graphs, whether its data is elsewhere."""
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        yield from map(_is_external, (attribute.t, *attribute.tensors))
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _has_external_attribute(inner)
 
 
 def _check_external(tensor: TensorProto, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnxhead.model import ModelFile, open_model
-from onnxhead.sources.contents import Contents, Request, to_entry, unit_link
+from onnxhead.sources.contents import Contents, Linear, Request, to_entry, unit_link
 from onnxhead.sources.onnx_graph import Graph, attributes
 from onnxhead.sources.onnx_layers import (
     Layer,
@@ -54,24 +54,55 @@ def _read_own(model: ModelFile) -> Contents:
 
 
 def _read_foreign(model: ModelFile, request: Request) -> Contents:
+    name = model.path.name
     graph = Graph(model)
     layer = fold(graph, _choose(graph, model, request.node))
+    _check_finite(layer)
     _check_width(graph, layer, model)
-    place = f"{model.path.name}: node {layer.node}"
+    place = f"{name}: node {layer.node}"
     if layer.features not in graph.inputs:
+        if graph.is_pipeline and request.node is None:
+            raise SourceError(
+                f"what stands before a head must be affine to be folded into its weight, in {name} "
+                f"{_producer(graph, layer.features)} is not: read the estimator itself or its .skops file, "
+                f"or take the layer alone, with the features {layer.features}, by --node {layer.node} (node=)"
+            )
         place += f" on {layer.features}, which is not an input of the file"
     found = find_link(graph, layer)
-    if found is None and request.link is None:
+    if found is None:
         raise SourceError(
-            f"after a head's linear layer there must be softmax, sigmoid or one-vs-rest, or nothing, what "
-            f"{model.path.name} computes after node {layer.node} is none of them: name the link yourself "
-            "(--link, link=)"
+            "after a head's linear layer there must be softmax, sigmoid or one-vs-rest, or nothing, what "
+            f"{name} computes after node {layer.node} is none of them"
         )
-    linear, folding = found or (layer.to_linear(), None)
-    labels = _labels(graph, 2 if len(linear.weight) == 1 else len(linear.weight), layer)
+    linear, folding = found
+    if linear.link is None and layer.labels is not None:
+        linear = _check_scores(linear, request, name)
+    labels = _labels(graph, layer, 2 if len(linear.weight) == 1 else len(linear.weight))
     if labels is None and linear.link and len(linear.weight) == 1:
         labels = unit_link("sigmoid", 1)[1]
     return replace(linear, labels=labels).to_contents(place, folding)
+
+
+def _check_scores(linear: Linear, request: Request, name: str) -> Linear:
+    """Return the scores of a classifier, whose link only the user knows; of two classes as one row."""
+    if request.link is None:
+        raise SourceError(
+            f"a head must have probabilities, {name} has scores alone: name the link that turns them into "
+            "probabilities (--link, link=)"
+        )
+    if is_antisymmetric(linear.weight, linear.bias) and request.link == "softmax":
+        return replace(linear, weight=linear.weight[1:], bias=linear.bias[1:])
+    return linear
+
+
+def _producer(graph: Graph, tensor: str) -> str:
+    node = graph.producers.get(tensor)
+    return tensor if node is None else f"{node.name or tensor} ({node.op_type})"
+
+
+def _check_finite(layer: Layer) -> None:
+    if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+        raise SourceError(f"weight and bias must be finite, those of node {layer.node} are not")
 
 
 def _choose(graph: Graph, model: ModelFile, node: str | None) -> Layer:
@@ -131,15 +162,19 @@ def _check_width(graph: Graph, layer: Layer, model: ModelFile) -> None:
         )
 
 
-def _labels(graph: Graph, classes: int, layer: Layer) -> Sequence[Any] | None:
-    """Return the labels that the file names for its classes, wherever it does."""
+def _labels(graph: Graph, layer: Layer, classes: int) -> Sequence[Any] | None:
+    """Return the labels that the file names for the classes of a layer."""
+    following = graph.descendants(layer.scores)
     stated: list[Any] = []
     for node in graph.nodes:
+        if not following.intersection(node.output):
+            continue
         if node.op_type == "ZipMap":
             own = attributes(node)
             stated.append(own.get("classlabels_strings") or own.get("classlabels_int64s"))
-        elif node.op_type == "ArrayFeatureExtractor":
-            stated.append(graph.constant(node.input[0]))
+        elif node.op_type in ("ArrayFeatureExtractor", "Gather") and node.input[1] in following:
+            table = graph.constant(node.input[0])
+            stated.append(None if table is None else table.ravel().tolist())
     for labels in [*stated, layer.labels]:
         if labels is not None and len(labels) == classes:
             return [label.decode() if isinstance(label, bytes) else label for label in labels]

@@ -18,7 +18,20 @@ from onnxhead.model import ModelFile
 
 # Through these a constant stays one, and grows no larger.
 _RESHAPING_OPERATORS = {"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
-_ELEMENTWISE_OPERATORS = {"Add", "Div", "Mul", "Neg", "Reciprocal", "Sqrt", "Sub"}
+_ELEMENTWISE_OPERATORS = {
+    "Abs",
+    "Add",
+    "Clip",
+    "Div",
+    "Exp",
+    "Max",
+    "Min",
+    "Mul",
+    "Neg",
+    "Reciprocal",
+    "Sqrt",
+    "Sub",
+}
 
 
 class Graph:
@@ -36,6 +49,11 @@ class Graph:
     def inputs(self) -> dict[str, onnx.ValueInfoProto]:
         """The inputs that are no constants."""
         return {value.name: value for value in self.proto.graph.input if value.name not in self._initializers}
+
+    @cached_property
+    def is_pipeline(self) -> bool:
+        """Whether the file is a pipeline of classical steps, as skl2onnx writes it, and no network."""
+        return any(node.domain == "ai.onnx.ml" for node in self.nodes)
 
     def consumers(self, name: str) -> list[onnx.NodeProto]:
         """Return the nodes that read a tensor."""
@@ -62,11 +80,11 @@ class Graph:
             return None
         return _run_node(node, known)
 
-    def element_type(self, name: str) -> int:
-        """Return the element type of an input, float32 for what is computed."""
+    def element_type(self, name: str, otherwise: np.dtype[Any]) -> int:
+        """Return the element type of an input, or that of what a layer computes with."""
         if name in self.inputs:
             return int(self.inputs[name].type.tensor_type.elem_type)
-        return int(onnx.TensorProto.FLOAT)
+        return int(helper.np_dtype_to_tensor_dtype(otherwise))
 
     def initializers(self, names: Iterable[str]) -> Iterator[onnx.TensorProto]:
         """Yield the initializers among names, their external data read."""

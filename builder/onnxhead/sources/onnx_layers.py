@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from onnxhead.sources.contents import Linear
 from onnxhead.sources.onnx_graph import Graph, attributes
 from onnxhead_runtime.errors import SourceError
 
+_CORE = ("", "ai.onnx")
 # Of these the answer is the first input, in inference and for a batch of rows.
 _UNCHANGED_OPERATORS = {"Cast", "Dropout", "Flatten", "Identity"}
 
@@ -59,6 +61,19 @@ class _Step:
     factor: NDArray[np.float64]
     shift: NDArray[np.float64]
 
+    def fits(self, outputs: int) -> bool:
+        """Tell whether it gives as many numbers as what follows it takes."""
+        if self.factor.ndim == 2:
+            return bool(self.factor.shape[0] == outputs)
+        return bool(self.factor.size in (1, outputs) and self.shift.size in (1, outputs))
+
+    def apply(
+        self, weight: NDArray[np.float64], bias: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return weight and bias at its input, given those at its output."""
+        bias = bias + weight @ np.broadcast_to(self.shift, weight.shape[1:])
+        return weight @ self.factor if self.factor.ndim == 2 else weight * self.factor, bias
+
 
 def find_layers(graph: Graph) -> list[Layer]:
     """Return every linear layer."""
@@ -97,23 +112,17 @@ def fold(graph: Graph, layer: Layer) -> Layer:
     bias = layer.bias.astype(np.float64)
     name = layer.features
     steps: list[str] = []
+    passed = {name}
     while name not in graph.inputs:
         node = graph.producers.get(name)
         step = None if node is None else _step(graph, node)
-        if node is None or step is None:
+        if node is None or step is None or step.source in passed or not step.fits(weight.shape[1]):
             return layer
-        if step.factor.ndim == 2:
-            if step.factor.shape[0] != weight.shape[1]:
-                return layer
-            bias, weight = bias + weight @ step.shift, weight @ step.factor
-        else:
-            if any(part.size not in (1, weight.shape[1]) for part in (step.factor, step.shift)):
-                return layer
-            bias = bias + weight @ np.broadcast_to(step.shift, weight.shape[1:])
-            weight = weight * step.factor
+        weight, bias = step.apply(weight, bias)
         if node.op_type not in _UNCHANGED_OPERATORS:
             steps.insert(0, f"{node.name or node.output[0]} ({node.op_type})")
         name = step.source
+        passed.add(name)
     if not steps:
         return replace(layer, features=name)
     return replace(layer, features=name, weight=weight, bias=bias, steps=tuple(steps))
@@ -121,12 +130,12 @@ def fold(graph: Graph, layer: Layer) -> Layer:
 
 def read_layer(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
     """Yield the layer that a node is, if it is one."""
-    if node.op_type == "Gemm":
-        yield from _gemm(graph, node)
-    elif node.op_type == "MatMul":
-        yield from _matmul(graph, node)
-    elif node.op_type == "LinearClassifier" and node.domain == "ai.onnx.ml":
+    if node.op_type == "LinearClassifier" and node.domain == "ai.onnx.ml":
         yield _linear_classifier(node)
+    elif node.domain in _CORE and node.op_type == "Gemm":
+        yield from _gemm(graph, node)
+    elif node.domain in _CORE and node.op_type == "MatMul":
+        yield from _matmul(graph, node)
 
 
 def _gemm(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
@@ -144,35 +153,31 @@ def _gemm(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
         weight = weight * weight.dtype.type(alpha)
     if beta != 1.0:
         bias = bias * bias.dtype.type(beta)
-    yield Layer(
-        node.name or node.output[0],
-        node.input[0],
-        node.output[0],
-        weight,
-        np.broadcast_to(bias.ravel(), (len(weight),)),
-        (node.input[1], bias_key or "no bias"),
-    )
+    yield _with_bias(graph, node, weight, bias, bias_key)
 
 
 def _matmul(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
     stored = graph.constant(node.input[1])
-    if stored is None or stored.ndim != 2:
-        return
-    scores, key, bias = node.output[0], "no bias", np.zeros(1, stored.dtype)
-    following = graph.consumers(scores)
-    if len(following) == 1 and following[0].op_type == "Add":
-        other = next(name for name in following[0].input if name != scores)
-        added = graph.constant(other)
-        if added is not None and _is_row(added, stored.shape[1]):
-            scores, key, bias = following[0].output[0], other, added
-    yield Layer(
-        node.name or node.output[0],
-        node.input[0],
-        scores,
-        stored.T,
-        np.broadcast_to(bias.ravel(), (stored.shape[1],)),
-        (node.input[1], key),
-    )
+    if stored is not None and stored.ndim == 2:
+        yield _with_bias(graph, node, stored.T, np.zeros(1, stored.dtype), "")
+
+
+def _with_bias(
+    graph: Graph, node: onnx.NodeProto, weight: NDArray[Any], bias: NDArray[Any], bias_key: str
+) -> Layer:
+    """Return a layer with the constants that are added to its scores before anything else reads them."""
+    scores, keys = node.output[0], [bias_key] if bias_key else []
+    bias = np.broadcast_to(bias.ravel(), (len(weight),))
+    while len(following := graph.consumers(scores)) == 1:
+        after = following[0]
+        step = _elementwise(graph, after) if after.op_type in ("Add", "Sub") else None
+        if step is None or step.source != scores or not step.fits(len(weight)):
+            break
+        bias = bias + step.shift.astype(bias.dtype)
+        keys += [name for name in after.input if name != scores]
+        scores = after.output[0]
+    names = (node.input[1], " + ".join(keys) or "no bias")
+    return Layer(node.name or node.output[0], node.input[0], scores, weight, bias, names)
 
 
 def _linear_classifier(node: onnx.NodeProto) -> Layer:
@@ -200,12 +205,14 @@ def _linear_classifier(node: onnx.NodeProto) -> Layer:
 
 def _step(graph: Graph, node: onnx.NodeProto) -> _Step | None:
     """Return a node as an affine step, None for one that is not."""
-    if node.op_type in _UNCHANGED_OPERATORS:
-        return _Step(node.input[0], np.ones(1), np.zeros(1))
     if node.op_type == "Scaler" and node.domain == "ai.onnx.ml":
         own = attributes(node)
         scale = np.asarray(own.get("scale", [1.0]), np.float64)
         return _Step(node.input[0], scale, -scale * np.asarray(own.get("offset", [0.0])))
+    if node.domain not in _CORE:
+        return None
+    if node.op_type in _UNCHANGED_OPERATORS:
+        return _Step(node.input[0], np.ones(1), np.zeros(1)) if _is_unchanged(node) else None
     if node.op_type in ("Gemm", "MatMul"):
         for layer in read_layer(graph, node):
             if layer.scores == node.output[0]:
@@ -214,6 +221,14 @@ def _step(graph: Graph, node: onnx.NodeProto) -> _Step | None:
     if node.op_type in ("Add", "Sub", "Mul", "Div"):
         return _elementwise(graph, node)
     return None
+
+
+def _is_unchanged(node: onnx.NodeProto) -> bool:
+    """Tell a Cast to floats and a Flatten of rows from those that change numbers or rows."""
+    own = attributes(node)
+    if node.op_type == "Cast":
+        return own.get("to") in (TensorProto.FLOAT, TensorProto.DOUBLE)
+    return node.op_type != "Flatten" or own.get("axis", 1) == 1
 
 
 def _elementwise(graph: Graph, node: onnx.NodeProto) -> _Step | None:

@@ -67,9 +67,10 @@ def read(estimator: Any, request: Request, name: str = "") -> Contents:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, ArithmeticError) as cause:
         if isinstance(cause, SourceError):
             raise
-        raise SourceError(
-            f"an estimator must be fitted and whole, {name} is not: {type(cause).__name__}: {cause}"
-        ) from cause
+        reason = f"{type(cause).__name__}: {cause}"
+        if not any(key.endswith("_") and not key.startswith("_") for key in vars(_last(estimator))):
+            reason = "call fit first"
+        raise SourceError(f"an estimator must be fitted and whole, {name} is not: {reason}") from cause
     return linear.to_contents(name, folding)
 
 
@@ -77,16 +78,18 @@ def _linear(estimator: Any) -> Linear:
     kind = type(estimator).__name__
     if not type(estimator).__module__.startswith("sklearn."):
         raise _refusal(estimator, f"its class is {type(estimator).__module__}.{kind}, which may do anything")
-    if kind not in _ESTIMATORS:
-        reason = _REASONS.get(kind, "it is not a classifier that is known to be linear")
-        raise _refusal(estimator, reason)
-    return _ESTIMATORS[kind](estimator)
+    if kind in _ESTIMATORS:
+        return _ESTIMATORS[kind](estimator)
+    reason = _REASONS.get(kind, "it is not a classifier that is known to be linear")
+    if not hasattr(estimator, "predict_proba") and not hasattr(estimator, "decision_function"):
+        reason = _REASONS.get(kind, "it is no classifier")
+    raise _refusal(estimator, reason)
 
 
 def _refusal(estimator: Any, reason: str) -> SourceError:
     return SourceError(
         "an estimator must be one linear layer with the link softmax, sigmoid or ovr, "
-        f"{type(estimator).__name__} is not: {reason}; skl2onnx may convert it, for onnxruntime alone"
+        f"{type(estimator).__name__} is not: {reason} (skl2onnx may convert it to a file of its own kind)"
     )
 
 
@@ -192,20 +195,36 @@ def _log_odds(estimator: Any) -> Linear:
 def _calibrated(estimator: Any) -> Linear:
     folds = estimator.calibrated_classifiers_
     method = folds[0].method
-    if method != "temperature":
-        raise _refusal(estimator, f"its {method} calibration bends each score by itself")
     if len(folds) > 1:
         raise _refusal(
-            estimator, f"it averages {len(folds)} calibrated classifiers: fit it with ensemble=False"
+            estimator, f"it averages {len(folds)} classifiers, each calibrated: fit it with ensemble=False"
         )
-    base = folds[0].estimator
+    base, calibrators = folds[0].estimator, folds[0].calibrators
+    if method not in ("temperature", "sigmoid"):
+        raise _refusal(estimator, f'its {method} calibration is a staircase; method="temperature" is a link')
     if not hasattr(base, "decision_function"):
-        raise _refusal(estimator, f"{type(base).__name__} has no scores, and its probabilities are scaled")
-    linear = _linear(base)
-    inverse = float(np.ravel(folds[0].calibrators[0].beta_)[0])
+        raise _refusal(estimator, f"{type(base).__name__} has no scores to calibrate")
+    linear = replace(_linear(base), labels=estimator.classes_)
+    if linear.temperature != 1:
+        raise _refusal(estimator, "it calibrates what is calibrated already")
+    if method == "sigmoid":
+        return _platt_scaled(linear, calibrators)
+    inverse = float(np.ravel(calibrators[0].beta_)[0])
     if len(linear.weight) == 1:
         inverse *= 2  # scikit-learn takes two scores to be [-d, d]
-    return replace(linear, labels=estimator.classes_, link="softmax", temperature=1 / inverse)
+    return replace(linear, link="softmax", temperature=1 / inverse)
+
+
+def _platt_scaled(linear: Linear, calibrators: Any) -> Linear:
+    """Return each score z as the logit -(a z + b) of a sigmoid of its own (Platt 1999)."""
+    slopes = np.array([-float(one.a_) for one in calibrators])
+    shifts = np.array([-float(one.b_) for one in calibrators])
+    return replace(
+        linear,
+        weight=linear.weight * slopes[:, np.newaxis],
+        bias=linear.bias * slopes + shifts,
+        link="softmax" if len(linear.weight) == 1 else "ovr",
+    )
 
 
 def _pipeline(estimator: Any) -> Linear:

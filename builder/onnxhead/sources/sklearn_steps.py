@@ -150,15 +150,19 @@ def _columns(step: Any, name: str, weight: Weight) -> Folded:
     shift = np.zeros(len(weight))
     factors = step.transformer_weights or {}
     for inner_name, inner, _ in step.transformers_:
-        if isinstance(inner, str) and inner == "drop":
+        # scikit-learn's own resolution of names, masks, slices and callables to positions
+        columns = np.asarray(step._transformer_to_input_indices[inner_name], int)
+        if len(columns) == 0 or (isinstance(inner, str) and inner == "drop"):
             continue
         part = weight[:, step.output_indices_[inner_name]] * factors.get(inner_name, 1.0)
         inner_weight, inner_shift = fold(inner, f"{name}.{inner_name}", part)
-        # scikit-learn's own resolution of names, masks, slices and callables to positions
-        columns = step._transformer_to_input_indices[inner_name]
-        np.add.at(folded.T, np.asarray(columns, int), inner_weight.T)
+        np.add.at(folded.T, columns, inner_weight.T)
         shift += inner_shift
     return folded, shift
+
+
+def _frozen(step: Any, name: str, weight: Weight) -> Folded:
+    return fold(step.estimator, name, weight)
 
 
 def _pipeline(step: Any, name: str, weight: Weight) -> Folded:
@@ -180,12 +184,16 @@ def fold_all(steps: list[tuple[str, Any]], prefix: str, weight: Weight) -> Folde
 
 _STEPS: dict[str, Callable[[Any, str, Weight], Folded]] = {
     "ColumnTransformer": _columns,
+    "FrozenEstimator": _frozen,
     "FunctionTransformer": _function,
+    "GenericUnivariateSelect": _selector,
     "IncrementalPCA": _pca,
     "MaxAbsScaler": _max_abs_scaler,
     "MinMaxScaler": _min_max_scaler,
     "PCA": _pca,
     "Pipeline": _pipeline,
+    "RFE": _selector,
+    "RFECV": _selector,
     "RobustScaler": _robust_scaler,
     "SelectFdr": _selector,
     "SelectFpr": _selector,
@@ -193,6 +201,7 @@ _STEPS: dict[str, Callable[[Any, str, Weight], Folded]] = {
     "SelectFwe": _selector,
     "SelectKBest": _selector,
     "SelectPercentile": _selector,
+    "SequentialFeatureSelector": _selector,
     "StandardScaler": _standard_scaler,
     "TruncatedSVD": _truncated_svd,
     "VarianceThreshold": _selector,

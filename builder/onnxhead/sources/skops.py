@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from pathlib import Path
 
 from onnxhead.sources import sklearn
@@ -23,6 +24,7 @@ _TRUSTED = [
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
 ]
+_UNPACKED_BYTES, _EXPANSION = 2**26, 20
 
 
 def read(path: Path, request: Request) -> Contents:
@@ -39,6 +41,7 @@ def read(path: Path, request: Request) -> Contents:
             'reading .skops needs skops and scikit-learn: pip install "onnxhead[sklearn]"'
         ) from cause
     try:
+        _check_size(path)
         unknown = sorted(set(get_untrusted_types(file=path)) - set(_TRUSTED))
         if unknown:
             raise SourceError(
@@ -54,4 +57,14 @@ def read(path: Path, request: Request) -> Contents:
         raise SourceError(
             f"{path.name} must be a .skops file as skops.io.dump writes it: {type(cause).__name__}: {cause}"
         ) from cause
+    if not type(estimator).__module__.startswith("sklearn."):
+        raise SourceError(f"{path.name} must hold a fitted estimator, it holds a {type(estimator).__name__}")
     return sklearn.read(estimator, request, f"{path.name}: {type(estimator).__name__}")
+
+
+def _check_size(path: Path) -> None:
+    """Raise for a small archive that unpacks into something very large."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(_UNPACKED_BYTES, _EXPANSION * path.stat().st_size):
+        raise SourceError(f"{path.name} must not grow so much when it is unpacked, to {unpacked:,} bytes")
