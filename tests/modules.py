@@ -29,12 +29,16 @@ class Module:
     def __init__(self):
         self._forward_hooks, self._forward_pre_hooks = {}, {}
 
-    def named_children(self):
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
+    @property
+    def _modules(self):
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    def named_modules(self):
+        return list(self._modules.items())
 
     def state_dict(self):
         found = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        for name, child in self.named_children():
+        for name, child in self._modules.items():
             found |= {f"{name}.{key}": value for key, value in child.state_dict().items()}
         return found
 
@@ -57,8 +61,9 @@ class Sequential(Module):
         super().__init__()
         self._layers = layers
 
-    def named_children(self):
-        return [(str(number), layer) for number, layer in enumerate(self._layers)]
+    @property
+    def _modules(self):
+        return {str(number): layer for number, layer in enumerate(self._layers)}
 
 
 class _Plain(Module):

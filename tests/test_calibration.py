@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 import onnxhead
 from onnxhead.calibration import calibrate
 from onnxhead.reliability import draw
-from onnxhead_runtime.errors import FeaturesError, SourceError, WriteError
+from onnxhead_runtime.errors import FeaturesError, HeadError, SourceError, WriteError
 
 pytest.importorskip("scipy")
 RANDOM = np.random.default_rng(0)
@@ -105,6 +105,13 @@ def test_labels_are_found_by_value_and_by_text() -> None:
     [
         ([[1.0]], ["a", "b"], "labels must be one per row, got 2 for 1 rows"),
         ([[1.0]], 3, "labels must be one per row, got none for 1 rows"),
+        ([[1.0]], np.array(3), "labels must be one per row, got none for 1 rows"),
+        (
+            [[1.0]],
+            ["label", "a"],
+            "labels must be one per row, got 2 for 1 rows; the first line of the file may be",
+        ),
+        ([[1.0], [2.0]], ["a", ("b", [])], "labels must be among the head's, a, b, row 1 has ('b', [])"),
         ([[1.0], [2.0]], ["a", "z"], "labels must be among the head's, a, b, row 1 has 'z'"),
         ([[1.0], [2.0]], ["a", ["b"]], "labels must be among the head's, a, b, row 1 has ['b']"),
         ([[1.0], [-2.0]], ["a", "b"], "it has none, as every row is right, and the surer the better: give"),
@@ -134,8 +141,35 @@ def test_labels_of_several_kinds_are_refused() -> None:
         SourceError, match="with the link sigmoid each row must have a list of labels, row 0 has 'a'"
     ):
         calibrate(head, [[1.0]], ["a"])
-    with pytest.raises(SourceError, match=r"an array of labels \(rows, classes\) must hold 0 and 1 alone"):
+    with pytest.raises(
+        SourceError,
+        match=r"an array of labels must be \(rows, 2\) and hold 0 and 1 alone, got shape \(1, 2\)",
+    ):
         calibrate(head, [[1.0]], np.array([[0, 2]]))
+
+
+def test_pandas_and_sparse_labels_are_arrays() -> None:
+    pandas = pytest.importorskip("pandas")
+    sparse = pytest.importorskip("scipy.sparse")
+    features = [[1.0], [2.0], [-1.0], [-2.0]]
+    head = onnxhead.Head([[4.0], [-4.0]], [0.0, 0.0], labels=["a", "b"])
+    expected = calibrate(head, features, ["a", "a", "b", "a"]).head.temperature
+    assert calibrate(head, features, pandas.Series(["a", "a", "b", "a"])).head.temperature == expected
+    with pytest.raises(SourceError, match=r"labels must be among the head's, a, b, row 0 has \['a'\]"):
+        calibrate(head, features, pandas.DataFrame({"y": ["a", "a", "b", "a"]}))
+    several = onnxhead.Head([[4.0], [-4.0]], [0.0, 0.0], link="sigmoid")
+    truth = np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
+    expected = calibrate(several, features, truth).head.temperature
+    assert calibrate(several, features, sparse.csr_matrix(truth)).head.temperature == expected
+    with pytest.raises(
+        SourceError, match=r"the labels of a row must be distinct, row 1 has 1 twice; 0 and 1 for each"
+    ):
+        calibrate(several, features, truth.tolist())
+
+
+def test_only_a_head_is_calibrated() -> None:
+    with pytest.raises(HeadError, match="calibrate takes a Head, got LogisticRegression: pass onnxhead.read"):
+        calibrate(LogisticRegression(), [[1.0]], [0])
 
 
 @pytest.fixture
@@ -176,7 +210,23 @@ def test_the_command_writes_a_model_and_says_what_changed(files: Path, command) 
 def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_written(files: Path, command) -> None:
     done = command("calibrate", "head.onnx", "x.npy", "y.txt", "-o", "new.onnx", "--plot", "p.svg", status=2)
     assert "a picture's file name must end in .png, got p.svg" in done.stderr
+    (files / "folder.png").mkdir()
+    done = command(
+        "calibrate", "head.onnx", "x.npy", "y.txt", "-o", "new.onnx", "--plot", "folder.png", status=2
+    )
+    assert "a picture's file name must end in .png, got folder.png" in done.stderr
     assert not (files / "new.onnx").exists()
+
+
+def test_a_model_does_not_replace_its_source(files: Path, command) -> None:
+    before = (files / "head.onnx").read_bytes()
+    done = command("calibrate", "head.onnx", "x.npy", "y.txt", "-o", "head.onnx", status=2)
+    assert "a model must not replace its own source, head.onnx: give another file with -o" in done.stderr
+    (files / "models").mkdir()
+    (files / "models" / "theirs.onnx").write_bytes(before)
+    done = command("build", "models/theirs.onnx", "--temperature", "3", status=2)
+    assert "a model must not replace its own source, models/theirs.onnx" in done.stderr
+    assert (files / "head.onnx").read_bytes() == (files / "models" / "theirs.onnx").read_bytes() == before
 
 
 def test_a_picture_is_the_same_each_time_and_needs_room(files: Path) -> None:

@@ -41,7 +41,7 @@ def test_build_alone_does_the_right_thing_and_says_what(command, tmp_path) -> No
     assert lines["labels"] == "no, yes"
     assert lines["link"] == "softmax"
     assert re.fullmatch(
-        r"against float64: logits \S+ \(bound \S+\), probabilities \S+ \(bound \S+\), on 16 rows",
+        r"against float64: logits \S+ \(bound \S+\), probabilities \S+ \(bound \S+\), on 32 rows",
         lines["largest error"],
     )
     assert lines["file"] == f"models/weights.onnx ({len(content):,} bytes)"

@@ -85,6 +85,11 @@ def test_a_folder_on_the_command_line(folder: Path, command) -> None:
         ({"id2label": {"1": "a", "2": "b"}}, "config.json: id2label must number the labels from 0"),
         ({"id2label": ["a", "b"]}, "config.json: id2label must number the labels from 0"),
         ({"problem_type": ["x"]}, "states problem_type"),
+        (
+            {"architectures": ["BertModel"]},
+            "states the architecture BertModel: name the weight of its last layer",
+        ),
+        ({"architectures": ["BertForMultipleChoice"]}, "states the architecture BertForMultipleChoice"),
     ],
 )
 def test_what_is_no_classifier_is_refused(folder: Path, values: dict, message: str) -> None:

@@ -103,10 +103,17 @@ def test_weights_alone_of_several_layers_need_the_key(tmp_path: Path) -> None:
     assert onnxhead.read(tmp_path / "h.weights.h5", weight_key="logits/kernel").features == 16
 
 
-def test_an_activation_may_be_a_layer_of_its_own_or_a_function(tmp_path: Path) -> None:
+def test_an_activation_may_be_a_layer_but_no_function_of_ones_own(tmp_path: Path) -> None:
     document = config("digits_softmax.keras")
-    dense(document)["activation"] = {"module": "builtins", "class_name": "function", "config": "sigmoid"}
-    assert onnxhead.read(write(tmp_path / "a.keras", document)).link == "sigmoid"
+    dense(document)["activation"] = {"module": "builtins", "class_name": "function", "config": "softmax"}
+    with pytest.raises(SourceError, match="has predictions \\(a function that is not Keras's\\)"):
+        onnxhead.read(write(tmp_path / "a.keras", document))
+    dense(document)["activation"] = {
+        "module": "keras.layers",
+        "class_name": "Softmax",
+        "config": {"axis": -1},
+    }
+    assert onnxhead.read(write(tmp_path / "a.keras", document)).link == "softmax"
     dense(document)["activation"] = "linear"
     after = {
         "module": "keras.layers",
@@ -209,6 +216,63 @@ def test_models_that_are_no_head_are_refused(edit, message: str, tmp_path: Path)
     edit(document)
     with pytest.raises(SourceError, match=re.escape(message)):
         onnxhead.read(write(tmp_path / "h.keras", document))
+
+
+def functional(*nodes: list) -> dict:
+    """Return a functional model whose Dense layer is called with `nodes`."""
+    document = config("digits_softmax.keras")
+    document["class_name"] = "Functional"
+    document["config"]["output_layers"] = [["predictions", 0, 0]]
+    document["config"]["layers"][-1]["inbound_nodes"] = list(nodes)
+    return document
+
+
+def call(name: str) -> dict:
+    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}
+    return {"args": [tensor], "kwargs": {}}
+
+
+def test_a_layer_that_is_called_twice_or_in_an_unknown_way_is_refused(tmp_path: Path) -> None:
+    assert onnxhead.read(write(tmp_path / "h.keras", functional(call("input_layer")))).classes == 10
+    for nodes in (
+        [call("input_layer"), call("predictions")],  # predictions(predictions(x))
+        [[["input_layer", 0, 0, {}]]],  # as Keras 2 writes a call
+        [{"args": [], "kwargs": {}}],
+        [],
+    ):
+        with pytest.raises(SourceError, match="must be a .keras archive of a Sequential or functional model"):
+            onnxhead.read(write(tmp_path / "h.keras", functional(*nodes)))
+
+
+def test_a_flatten_that_moves_features_is_no_identity(tmp_path: Path) -> None:
+    document = config("digits_softmax.keras")
+    flatten = {
+        "module": "keras.layers",
+        "class_name": "Flatten",
+        "config": {"name": "f", "data_format": "channels_first"},
+    }
+    document["config"]["layers"].insert(1, flatten)
+    with pytest.raises(SourceError, match=r"has f \(Flatten of channels first\) before predictions"):
+        onnxhead.read(write(tmp_path / "h.keras", document))
+    flatten["config"]["data_format"] = "channels_last"
+    assert onnxhead.read(write(tmp_path / "h.keras", document)).classes == 10
+
+
+def test_weights_of_a_quantised_layer_and_of_a_whole_old_model_are_refused(tmp_path: Path) -> None:
+    def quantised(group) -> None:
+        group.create_dataset("0", data=np.zeros((4, 3), np.int8))
+        group.create_dataset("1", data=np.zeros(3, np.float32))
+        group.create_dataset("2", data=np.zeros(3, np.float32))
+
+    (tmp_path / "q.weights.h5").write_bytes(h5(quantised))
+    with pytest.raises(SourceError, match="a source must hold a weight under a usual name"):
+        onnxhead.read(tmp_path / "q.weights.h5")
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file.attrs["model_config"] = "{}"
+    with pytest.raises(
+        SourceError, match="old.h5 is a whole model in Keras's old format, whose layers cannot be read"
+    ):
+        onnxhead.read(tmp_path / "old.h5")
 
 
 def external(group) -> None:

@@ -3,6 +3,7 @@
 import re
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -360,6 +361,41 @@ def test_the_report_says_where_weight_came_from_and_what_was_folded(tmp_path: Pa
     assert report.folding.steps == ("standardscaler (StandardScaler)",)
     assert 0 < report.folding.logits_error < 1e-12
     assert report.folding.rows == 64
+
+
+def test_a_link_of_ones_own_is_said_and_not_called_the_sources() -> None:
+    features, labels = data("iris")
+    estimator = fit(Case("", logistic, "", ""), features, labels)
+    for arguments in ({"link": "sigmoid"}, {"temperature": 3.0}):
+        head = onnxhead.read(estimator, **arguments)
+        assert head.origin.endswith("; link and temperature are yours, not its softmax, 1")
+        assert head.folding.probabilities_error is None
+        assert head.folding.logits_error is not None
+    assert onnxhead.read(estimator, link="softmax").folding.probabilities_error is not None
+
+
+def test_a_skops_file_that_grows_or_holds_no_estimator_is_refused(tmp_path: Path) -> None:
+    features, labels = data("iris")
+    estimator = fit(Case("", logistic, "", ""), features, labels)
+    estimator.coef_ = np.zeros((3, 2**22))
+    skops.io.dump(estimator, tmp_path / "head.skops", compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(SourceError, match=r"head.skops must not grow so much when it is unpacked, to 100,6"):
+        onnxhead.read(tmp_path / "head.skops")
+    skops.io.dump({"model": logistic()}, tmp_path / "dict.skops")
+    with pytest.raises(SourceError, match="dict.skops must hold a fitted estimator, it holds a dict"):
+        onnxhead.read(tmp_path / "dict.skops")
+
+
+def test_a_head_that_float32_cannot_carry_is_warned_of(tmp_path: Path) -> None:
+    from onnxhead.display import report_lines
+
+    features, labels = data("iris")
+    stamped = features + np.array([1.7e9, 0, 0, 0])
+    for rows, is_warned in ((features, False), (stamped, True)):
+        estimator = fit(Case("", lambda: make_pipeline(StandardScaler(), logistic()), "", ""), rows, labels)
+        report = onnxhead.save(onnxhead.read(estimator), tmp_path / "head.onnx")
+        assert (report.check.uncertainty > 0.01) == is_warned
+        assert any(line.startswith("WARNING") for line in report_lines(report)) == is_warned
 
 
 def test_skops_files_are_the_estimator(tmp_path: Path) -> None:

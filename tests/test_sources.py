@@ -180,7 +180,7 @@ def test_a_binary_head_from_scikit_learn_as_it_is() -> None:
         (
             {"fc.weight": W, "fc.bias": B, "head.weight": W, "head.bias": B},
             {},
-            "choose one with --weight-key (weight_key=), usually the last: head.weight",
+            "choose one with --weight-key (weight_key=), usually the last layer's: head.weight",
         ),
         (
             {"a": W, "c": B},
@@ -191,12 +191,12 @@ def test_a_binary_head_from_scikit_learn_as_it_is() -> None:
         (
             {"weight": W},
             {},
-            "the weight weight must have a bias, the mapping has no bias but nothing else: name it",
+            "a head must have a bias, the mapping holds no bias for weight; name it with --bias-key",
         ),
         (
             {"weight": W, "b": B},
             {},
-            "has no bias but b (3,) float64: name it with --bias-key (bias_key=), or",
+            "holds no bias for weight: it has b (3,) float64; name it with --bias-key (bias_key=), or",
         ),
         (
             {"weight": W, "bias": B},
@@ -345,6 +345,48 @@ def test_a_changed_model_is_refused(random_head, tmp_path) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match="must be as it was built: the SHA-256 of weight and bias is"):
         onnxhead.read(path)
+
+
+def test_labels_of_a_source_are_not_given_in_another_order(tmp_path) -> None:
+    np.savez(tmp_path / "h.npz", weight=W, bias=B, labels=np.array(LABELS))
+    with pytest.raises(
+        SourceError, match=r"labels must be in the order of the classes, h.npz has them as cat, dog"
+    ):
+        onnxhead.read(tmp_path / "h.npz", labels=["dog", "cat", "owl"])
+    assert onnxhead.read(tmp_path / "h.npz", labels=LABELS).labels == tuple(LABELS)
+    assert onnxhead.read(tmp_path / "h.npz", labels=["x", "y", "z"]).labels == ("x", "y", "z")
+
+
+def test_node_is_for_files_of_others(tmp_path) -> None:
+    np.savez(tmp_path / "h.npz", weight=W, bias=B)
+    onnxhead.save(onnxhead.read(tmp_path / "h.npz"), tmp_path / "h.onnx")
+    with pytest.raises(SourceError, match=r"--node \(node=\) is for .onnx files, got h.npz"):
+        onnxhead.read(tmp_path / "h.npz", node="x")
+    with pytest.raises(SourceError, match=r"--node \(node=\) is for files of others, onnxhead built h.onnx"):
+        onnxhead.read(tmp_path / "h.onnx", node="x")
+
+
+def test_objects_that_raise_are_a_source_error() -> None:
+    class Broken:
+        """As a framework's object that is half built."""
+
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+    Broken.__module__ = "torch.nn.modules.broken"
+    with pytest.raises(
+        SourceError, match="a source must be whole and of its format, Broken is not: RuntimeError"
+    ):
+        onnxhead.read(Broken())
+
+
+def test_two_files_are_npy_and_three_arrays_are_no_source(tmp_path) -> None:
+    with pytest.raises(
+        SourceError, match=r"two files must be .npy, the weight's and then the bias's, got a.npz and b"
+    ):
+        onnxhead.read((tmp_path / "a.npz", tmp_path / "b.npz"))
+    with pytest.raises(SourceError, match="or a Keras model, got list of 3"):
+        onnxhead.read([W, B, B])
 
 
 def test_labels_from_files(tmp_path) -> None:

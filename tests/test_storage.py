@@ -127,7 +127,7 @@ def test_wrong_numbers_are_never_saved(random_head, tmp_path, monkeypatch, is_ex
         monkeypatch.setattr(storage, "EXTERNAL_THRESHOLD_BYTES", 0)
     old = onnxhead.save(random_head(), tmp_path / "head.onnx")
     before = names(tmp_path), old.path.read_bytes()
-    wrong = Check(1, Deviation(2.0, 1.0), Deviation(0.0, 1.0))
+    wrong = Check(1, Deviation(2.0, 1.0), Deviation(0.0, 1.0), 0.0)
     monkeypatch.setattr(storage, "check_model", lambda *_: wrong)
     with pytest.raises(VerificationError, match=r"logits 2 \(bound 1\).* was not written"):
         onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")

@@ -17,6 +17,7 @@ from onnxhead.reference import refer
 from onnxhead_runtime.errors import SourceError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "torch"
+W = np.arange(12.0).reshape(3, 4)
 
 
 @pytest.fixture(params=["stand-in", pytest.param("torch", marks=pytest.mark.torch)])
@@ -278,13 +279,16 @@ def test_containers_that_hold_each_other_end(tmp_path: Path) -> None:
     [
         (
             archive({"weight": tensor((2, 4), (4, 1))}),
-            "h.pt: weight must lie within its storage of 6 numbers",
+            "h.pt: weight must be a tensor that can be read: ValueError: it must lie within its storage of 6 numbers",
         ),
-        (archive({"weight": tensor(offset=1)}), "must lie within its storage of 6 numbers, it has shape"),
+        (archive({"weight": tensor(offset=1)}), "must lie within its storage of 6 numbers"),
         (archive({"weight": tensor((10**9, 10**9), (0, 0))}), "must lie within its storage of 6 numbers"),
-        (archive({"weight": tensor((2, 3), (3,))}), "must lie within its storage of 6 numbers"),
+        (
+            archive({"weight": tensor((2, 3), (3,))}),
+            "h.pt: weight must be a tensor that can be read: ValueError",
+        ),
         (archive({"weight": tensor((2, 3), (-3, 1))}), "sizes of tensors must be non-negative integers"),
-        (archive({"weight": tensor(key="7")}), "h.pt: weight must be readable: KeyError"),
+        (archive({"weight": tensor(key="7")}), "h.pt: weight must be a tensor that can be read: KeyError"),
         (archive({"weight": tensor()}, FLOATS[:-1]), "must lie within its storage of 5 numbers"),
         (
             archive({"weight": tensor()}, compression=zipfile.ZIP_DEFLATED),
@@ -325,25 +329,108 @@ def test_every_truncation_of_a_stream_is_refused(tmp_path: Path) -> None:
             onnxhead.read(tmp_path / "h.pt")
 
 
+def state(**shapes: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Return a state dict of linear layers; a name's underscores are dots."""
+    found = {}
+    for name, shape in shapes.items():
+        found[f"{name.replace('__', '.')}.weight"] = np.ones(shape)
+        found[f"{name.replace('__', '.')}.bias"] = np.zeros(shape[0])
+    return found
+
+
 def test_names_inside_a_larger_model_and_hidden_layers() -> None:
-    layer = {"weight": np.eye(3), "bias": np.zeros(3)}
-
-    def state(*names: str) -> dict[str, np.ndarray]:
-        return {f"{name}.{key}": value for name in names for key, value in layer.items()}
-
-    assert onnxhead.read(state("model.backbone.0", "model.fc")).origin.startswith(
-        "the mapping: model.fc.weight"
-    )
-    assert onnxhead.read(state("2")).origin.startswith("the mapping: 2.weight")
+    inside = onnxhead.read(state(model__backbone__0=(7, 5), model__fc=(3, 7)))
+    assert inside.origin.startswith("the mapping: model.fc.weight")
+    assert onnxhead.read(state(**{"2": (3, 5)})).origin.startswith("the mapping: 2.weight")
     for before, last in [
         ("classifier.dense", "classifier.out_proj"),
         ("classification_head.dense", "classification_head.out_proj"),
         ("pre_classifier", "classifier"),
     ]:
+        layers = state(**{before.replace(".", "__"): (7, 7), last.replace(".", "__"): (3, 7)})
         with pytest.raises(SourceError, match=rf"has a hidden layer {before}.weight before {last}.weight"):
-            onnxhead.read(state(before, last))
-        assert onnxhead.read(state(before, last), weight_key=f"{last}.weight").classes == 3
+            onnxhead.read(layers)
+        assert onnxhead.read(layers, weight_key=f"{last}.weight").classes == 3
     with pytest.raises(
-        SourceError, match=r"holds 0.weight \(3, 3\) float64, 2.weight .* usually the last: 2.weight"
+        SourceError, match=r"holds 0.weight \(7, 5\) float64, 2.weight .* the last layer's: 2.weight"
     ):
-        onnxhead.read(state("0", "2"))
+        onnxhead.read(state(**{"0": (7, 5), "2": (3, 7)}))
+
+
+def test_a_usual_name_that_may_not_be_the_last_layer_is_asked_about() -> None:
+    with pytest.raises(
+        SourceError, match=r"holds fc.weight \(7, 5\) float64, out.weight \(3, 7\) float64: choose"
+    ):
+        onnxhead.read(state(fc=(7, 5), out=(3, 7)))
+    with pytest.raises(SourceError, match=r"holds head.weight \(7, 5\) float64, head_dist.weight \(7, 5\)"):
+        onnxhead.read(state(head=(7, 5), head_dist=(7, 5)))
+    assert onnxhead.read(state(fc=(7, 5), out=(3, 7)), weight_key="out.weight").classes == 3
+
+
+def test_a_bias_of_another_name_is_asked_about(nn) -> None:
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(5, 3, bias=False)
+            self.head_bias = nn.Linear(5, 3).bias
+
+    with pytest.raises(
+        SourceError, match=r"Model holds no head.bias for head.weight: it has head_bias \(3,\)"
+    ):
+        onnxhead.read(Model(), weight_key="head.weight")
+    assert onnxhead.read(Model(), weight_key="head.weight", bias_key="head_bias").bias.any()
+    for part in ("weight_orig", "parametrizations.weight.original", "weight_v"):
+        with pytest.raises(
+            SourceError, match=f"a weight must be the one that is used, {part} is a part that torch"
+        ):
+            onnxhead.read({part: W, "bias": np.zeros(3)}, weight_key=part)
+
+
+def test_a_layer_in_two_places_counts_twice(nn) -> None:
+    square, softmax, relu = nn.Linear(4, 4), nn.Softmax(dim=1), nn.ReLU()
+    with pytest.raises(SourceError, match=r"Sequential has 0 \(Linear\) before it"):
+        onnxhead.read(nn.Sequential(square, square))
+    with pytest.raises(SourceError, match=r"Sequential has 2 \(Softmax\) there"):
+        onnxhead.read(nn.Sequential(square, softmax, softmax))
+    with pytest.raises(SourceError, match=r"Sequential has 3 \(ReLU\) there"):
+        onnxhead.read(nn.Sequential(square, relu, square, relu), weight_key="2.weight")
+
+
+def test_a_layer_of_ones_own_is_read_by_its_key(nn) -> None:
+    class Mine(nn.Linear):
+        """Its forward may be anything."""
+
+    assert onnxhead.read(Mine(5, 3), weight_key="weight", bias_key="bias").classes == 3
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"\x80\x04})" + b"\x85" * 2_000_000 + b"K\x01s.",  # a key of two million tuples, one in the other
+        b"\x80\x04})" + b"\x86".join([b"2"] * 60) + b"\x86K\x01s.",  # a key that doubles sixty times
+        b"\x80\x02" + b"(" * 100_000 + b"t" * 100_000 + b".",
+        b"\x80\x02X\x40\x42\x0f\x00"
+        + b"a" * 1_000_000
+        + b"q\x000"
+        + b"}h\x00" * 1000
+        + b"K\x01"
+        + b"s" * 1000
+        + b".",
+    ],
+)
+def test_pickles_that_would_take_for_ever_are_refused(code: bytes, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("head/data.pkl", code)
+    (tmp_path / "h.pt").write_bytes(buffer.getvalue())
+    with pytest.raises(SourceError):
+        onnxhead.read(tmp_path / "h.pt")
+
+
+@pytest.mark.torch
+def test_negative_views_and_views_of_storages_are_refused(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    negative = torch._neg_view(torch.ones(3, 4))
+    torch.save({"weight": negative, "bias": torch.zeros(3)}, tmp_path / "h.pt")
+    with pytest.raises(SourceError, match="a tensor must have no negative or conjugate bit"):
+        onnxhead.read(tmp_path / "h.pt")

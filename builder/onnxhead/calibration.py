@@ -19,7 +19,7 @@ from onnxhead.head import Head
 from onnxhead_runtime import links
 from onnxhead_runtime.arrays import describe, to_float32, to_numeric
 from onnxhead_runtime.contract import Label, Link
-from onnxhead_runtime.errors import FeaturesError, SourceError
+from onnxhead_runtime.errors import FeaturesError, HeadError, SourceError
 
 _BINS = 15
 _TEMPERATURES = (1e-3, 1e3)
@@ -88,6 +88,7 @@ def calibrate(head: Head, features: Any, labels: Any) -> Calibration:
             or as an array (rows, classes) of 0 and 1.
 
     Raises:
+        HeadError: `head` is no Head.
         FeaturesError: The features do not fit the head.
         SourceError: scipy is missing, labels are not the head's or not one per row, or no temperature is
             best: the rows are all right, or nothing but chance.
@@ -98,6 +99,8 @@ def calibrate(head: Head, features: Any, labels: Any) -> Calibration:
         >>> round(fitted.head.temperature, 2), fitted.after.nll < fitted.before.nll
         (19.06, True)
     """
+    if not isinstance(head, Head):
+        raise HeadError(f"calibrate takes a Head, got {type(head).__name__}: pass onnxhead.read(it)")
     logits = _logits(head, features)
     truth = _truth(head, labels, len(logits))
     temperature = _minimise(logits, truth, head.link)
@@ -128,15 +131,16 @@ def _logits(head: Head, features: Any) -> NDArray[np.float64]:
 
 def _truth(head: Head, labels: Any, rows: int) -> NDArray[np.bool_]:
     """Return which labels are true, (rows, classes)."""
-    if not hasattr(labels, "__len__") or len(labels) != rows:
-        count = len(labels) if hasattr(labels, "__len__") else "none"
-        raise SourceError(f"labels must be one per row, got {count} for {rows} rows")
-    listed = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
-    if head.link == "sigmoid" and isinstance(labels, np.ndarray) and labels.shape == (rows, head.classes):
-        if not np.isin(labels, (0, 1)).all():
-            raise SourceError("an array of labels (rows, classes) must hold 0 and 1 alone")
-        return labels.astype(bool)
+    if hasattr(labels, "toarray") or hasattr(labels, "to_numpy"):  # scipy and pandas
+        labels = labels.toarray() if hasattr(labels, "toarray") else labels.to_numpy()
+    listed = labels.tolist() if isinstance(labels, np.ndarray) else labels
+    if not isinstance(listed, list | tuple) or len(listed) != rows:
+        count = len(listed) if isinstance(listed, list | tuple) else "none"
+        header = "; the first line of the file may be a header" if count == rows + 1 else ""
+        raise SourceError(f"labels must be one per row, got {count} for {rows} rows{header}")
     known: Sequence[Label] = head.labels if head.labels is not None else range(head.classes)
+    if head.link == "sigmoid" and isinstance(labels, np.ndarray) and labels.ndim == 2:
+        return _indicators(head, labels)
     places: dict[Any, int] = {label: place for place, label in enumerate(known)}
     texts = {str(label): place for place, label in enumerate(known)}
     truth = np.zeros((rows, head.classes), bool)
@@ -147,15 +151,29 @@ def _truth(head: Head, labels: Any, rows: int) -> NDArray[np.bool_]:
                 f"with the link sigmoid each row must have a list of labels, row {number} has {label!r}"
             )
         for one in own:
-            place = places.get(one) if one.__hash__ else None
+            place = places.get(one) if isinstance(one, Label) else None
             place = texts.get(str(one)) if place is None else place  # text files know no types
             if place is None:
                 raise SourceError(
                     f"labels must be among the head's, {', '.join(map(str, list(known)[:10]))}, row {number} "
                     f"has {one!r}"
                 )
+            if truth[number, place]:
+                raise SourceError(
+                    f"the labels of a row must be distinct, row {number} has {one!r} twice; 0 and 1 for each "
+                    "class are an array, (rows, classes)"
+                )
             truth[number, place] = True
     return truth
+
+
+def _indicators(head: Head, labels: NDArray[Any]) -> NDArray[np.bool_]:
+    if labels.shape[1] != head.classes or not np.isin(labels, (0, 1)).all():
+        raise SourceError(
+            f"an array of labels must be (rows, {head.classes}) and hold 0 and 1 alone, got "
+            f"{describe(labels)}"
+        )
+    return labels.astype(bool)
 
 
 def _minimise(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link) -> float:

@@ -29,7 +29,7 @@ from onnxhead.reliability import check_picture, draw
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
 from onnxhead.summary import inspect as summarise
 from onnxhead_runtime.arrays import describe, to_numeric
-from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, SourceError, VerificationError
+from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, SourceError, VerificationError, WriteError
 from onnxhead_runtime.formats import check_output, read_features, to_document, write_prediction
 
 app = typer.Typer(
@@ -103,7 +103,9 @@ def build(
         link=link,
         temperature=temperature,
     )
-    report = onnxhead.save(head, output or Path("models") / f"{source[0].stem}.onnx")
+    target = output or Path("models") / f"{source[0].resolve().stem}.onnx"
+    _check_source_stays(source[0], target)
+    report = onnxhead.save(head, target)
     _print(report, display.report_lines(report), as_json)
 
 
@@ -175,6 +177,7 @@ def calibrate(
     if plot:
         check_picture(plot)
     calibration = fit_temperature(onnxhead.read(model), read_features(features), read_true_labels(labels))
+    _check_source_stays(model, output)
     report = onnxhead.save(calibration.head, output)
     if plot:
         draw(calibration, plot)
@@ -265,6 +268,11 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+def _check_source_stays(source: Path, output: Path) -> None:
+    if output.exists() and output.samefile(source):
+        raise WriteError(f"a model must not replace its own source, {output}: give another file with -o")
 
 
 def _labels(labels: str | None, labels_file: Path | None) -> list[Any] | None:

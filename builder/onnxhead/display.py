@@ -13,13 +13,14 @@ from onnxhead.doctor import Diagnosis
 from onnxhead.head import Folding
 from onnxhead.storage import Report
 from onnxhead.summary import Summary
-from onnxhead.verification import Verification
+from onnxhead.verification import Check, Verification
 from onnxhead_runtime import Prediction
 from onnxhead_runtime.contract import Decision, Label
 
 _BAR_CELLS = 40
 _LISTED_CLASSES = 10
 _LISTED_ROWS = 20
+_LARGEST_UNCERTAINTY = 0.01
 
 
 def report_lines(report: Report) -> Iterator[str]:
@@ -33,6 +34,7 @@ def report_lines(report: Report) -> Iterator[str]:
             ("labels", _label_list(report.labels)),
             ("link", _link_text(report.link, report.temperature)),
             ("largest error", f"against float64: {report.check}"),
+            *_warning_rows(report.check),
             ("file", f"{plain(str(report.path))} ({report.size_bytes:,} bytes)"),
             *([("data file", plain(str(report.data_path)))] if report.data_path else []),
             ("sha256", report.sha256),
@@ -170,6 +172,15 @@ def _folding_rows(folding: Folding | None) -> Iterator[tuple[str, str]]:
         errors = {"logits": folding.logits_error, "probabilities": folding.probabilities_error}
         listed = ", ".join(f"{name} {error:.2g}" for name, error in errors.items() if error is not None)
         yield "source error", f"against the source itself: {listed}, on {folding.rows} random rows"
+
+
+def _warning_rows(check: Check) -> Iterator[tuple[str, str]]:
+    if check.uncertainty > _LARGEST_UNCERTAINTY:
+        yield (
+            "WARNING",
+            f"near a decision float32 may change probabilities by {min(check.uncertainty, 1):.2g}, as features "
+            "or weights are far from zero: center and scale the features, and fit the head on those",
+        )
 
 
 def _row_lines(prediction: Prediction, top: int | None) -> Iterator[str]:

@@ -108,8 +108,9 @@ class Head:
         if len(weights) == 1 and listed is not None and len(listed) == 2:
             if checked_link != "softmax":
                 raise HeadError(
-                    "a single row of weights with two labels is a binary head, whose link is softmax, got "
-                    f"link {checked_link}; for sigmoid give the one label that the row stands for"
+                    "a single row of weights with two labels is a binary head, whose link is softmax (its "
+                    f"probabilities are the sigmoid of one logit), got link {checked_link}: leave the link "
+                    "out, or for the probability of one label alone give that label and link sigmoid"
                 )
             weights = np.concatenate([np.zeros_like(weights), weights])
             biases = np.concatenate([np.zeros_like(biases), biases])

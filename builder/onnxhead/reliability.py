@@ -11,7 +11,7 @@ from onnxhead_runtime.errors import WriteError
 
 def check_picture(path: Path) -> None:
     """Raise WriteError unless `draw` can write `path`: it ends in .png, and matplotlib is there."""
-    if path.suffix.lower() != ".png":
+    if path.suffix.lower() != ".png" or path.is_dir():
         raise WriteError(f"a picture's file name must end in .png, got {path}")
     try:
         import matplotlib  # noqa: F401

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from onnxhead.head import Head
 from onnxhead.model import open_model
 from onnxhead.reference import Deviation, deviation, refer
+from onnxhead.rows import decision_rows
 from onnxhead_runtime import load
 
-_RANDOM_ROWS = 13
+_FIXED_ROWS, _RANDOM_ROWS, _NEAR_ROWS = 3, 13, 16
 _LARGEST_LOGIT = 2.0**100
+_LARGEST_FEATURE = 2.0**60
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,14 @@ class Check:
         rows: How many rows were compared.
         logits: The logit that uses most of its bound.
         probabilities: The probability that uses most of its bound.
+        uncertainty: How far float32 arithmetic may be from float64 in the probabilities of rows near the
+            decision: the largest bound there.
     """
 
     rows: int
     logits: Deviation
     probabilities: Deviation
+    uncertainty: float
 
     @property
     def passed(self) -> bool:
@@ -87,10 +92,12 @@ def check_model(path: Path, head: Head) -> Check:
     rows = checking_rows(head)
     prediction = load(path, device="cpu")(rows)
     exact = refer(head, rows)
+    near = exact.probabilities_bound[_FIXED_ROWS + _RANDOM_ROWS :]
     return Check(
         len(rows),
         deviation(prediction.logits, exact.logits, exact.logits_bound),
         deviation(prediction.probabilities, exact.probabilities, exact.probabilities_bound),
+        float(near.max(initial=0.0)),
     )
 
 
@@ -98,7 +105,7 @@ def checking_rows(head: Head) -> NDArray[np.float32]:
     """Return the rows to check a head on, float32 (rows, features), the same for every call.
 
     Zeros, ones, minus ones and normal random numbers; scaled down by a power of two for weights so large
-    that the logits would overflow.
+    that the logits would overflow. After them random rows near the decision, where float32 has them.
     """
     random = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, head.features), np.float32)
     ones = np.ones((1, head.features), np.float32)
@@ -106,4 +113,12 @@ def checking_rows(head: Head) -> NDArray[np.float32]:
     largest = 4.0 * head.features * float(max(-head.weight.min(), head.weight.max()))
     if largest > _LARGEST_LOGIT:
         rows *= np.float32(2.0 ** np.floor(np.log2(_LARGEST_LOGIT / largest)))
-    return rows
+    near = _near_decision(head)
+    return np.concatenate([rows, near[np.abs(near).max(axis=1) < _LARGEST_FEATURE].astype(np.float32)])
+
+
+def _near_decision(head: Head) -> NDArray[np.float64]:
+    # the first of two classes may be zero, which tells nothing
+    first = 1 if head.classes == 2 and not head.weight[0].any() else 0
+    weight, bias = head.weight[first:].astype(np.float64), head.bias[first:].astype(np.float64)
+    return decision_rows(weight, bias, head.temperature, _NEAR_ROWS)

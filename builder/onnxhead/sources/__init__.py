@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from onnxhead.sources import (
 )
 from onnxhead.sources.contents import Contents, Request
 from onnxhead.sources.selection import select
-from onnxhead_runtime.errors import HeadError, SourceError
+from onnxhead_runtime.errors import HeadError, OnnxHeadError, SourceError
 
 __all__ = ["read"]
 
@@ -96,22 +97,48 @@ def read(
         array([ 0.2, -0.1,  0.5], dtype=float32)
     """
     request = Request(layout, weight_key, bias_key, no_bias, node, link)
-    contents = _open(source, request)
-    if labels is None:
-        labels = contents.labels
-    selection = select(contents, labels, request)
+    try:
+        contents = _open(source, request)
+        if labels is not None and contents.labels is not None:
+            _check_order(labels, contents)
+        known = contents.labels if labels is None else labels
+        selection = select(contents, known, request)
+    except OnnxHeadError:
+        raise
+    except Exception as cause:  # malformed files and foreign objects raise whatever they like
+        name = source if isinstance(source, str | os.PathLike) else type(source).__name__
+        raise SourceError(
+            f"a source must be whole and of its format, {name} is not: {type(cause).__name__}: {cause}"
+        ) from cause
+    chosen, origin, folding = link or contents.link, selection.origin, contents.folding
+    divisor = contents.temperature if temperature is None else temperature
+    if (chosen, divisor) != (contents.link, contents.temperature) and contents.is_model:
+        origin += f"; link and temperature are yours, not its {contents.link}, {contents.temperature:g}"
+        folding = folding and replace(folding, probabilities_error=None)
     try:
         return Head(
             selection.weight,
             selection.bias,
-            labels=labels,
-            link=contents.link if link is None else link,
-            temperature=contents.temperature if temperature is None else temperature,
-            origin=selection.origin,
-            folding=contents.folding,
+            labels=known,
+            link=chosen,
+            temperature=divisor,
+            origin=origin,
+            folding=folding,
         )
     except HeadError as error:
         raise HeadError(f"{contents.name}: {error}") from error
+
+
+def _check_order(labels: Iterable[Any], contents: Contents) -> None:
+    """Raise where the labels of a source are given again in another order: they name its classes in order."""
+    if not isinstance(labels, Collection) or isinstance(labels, str):
+        return
+    given, own = list(map(str, labels)), list(map(str, contents.labels or ()))
+    if given != own and sorted(given) == sorted(own):
+        raise SourceError(
+            f"labels must be in the order of the classes, {contents.name} has them as {', '.join(own[:10])}: "
+            "leave them out, or give new names"
+        )
 
 
 def _open(source: Any, request: Request) -> Contents:
@@ -130,7 +157,8 @@ def _open(source: Any, request: Request) -> Contents:
         return arrays.from_mapping({"weight": weight, "bias": bias})
     raise SourceError(
         "a source must be a file, a pair (weight, bias) of .npy files or arrays, a mapping of names to "
-        f"arrays, a scikit-learn estimator, a torch module or a Keras model, got {type(source).__name__}"
+        "arrays, a scikit-learn estimator, a torch module or a Keras model, got "
+        f"{type(source).__name__}{f' of {len(source)}' if isinstance(source, Sequence) else ''}"
     )
 
 
@@ -147,4 +175,6 @@ def _open_file(path: Path, request: Request) -> Contents:
         raise SourceError(f"a source must end in one of {', '.join(_READERS)}, got {path.name}")
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for long names)
         raise SourceError(f"a source must be a file, there is none at {path}")
+    if request.node is not None and suffix != ".onnx":
+        raise SourceError(f"--node (node=) is for .onnx files, got {path.name}")
     return _READERS[suffix](path, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,25 @@ def read(folder: Path, request: Request) -> Contents:
     Raises:
         SourceError: It is none, a part is missing, or it is not a classifier's.
     """
+    name = folder.resolve().name
     config = _read_json(folder, "config.json")
     link = _LINKS.get(str(config.get("problem_type")))
     labels = _labels(folder, config.get("id2label"))
     if link is None or (labels is not None and len(labels) == 1 and request.link is None):
         raise SourceError(
-            f"a head must be a classifier's, {folder.name}/config.json states problem_type "
+            f"a head must be a classifier's, {name}/config.json states problem_type "
             f"{config.get('problem_type')!r} and {'no' if labels is None else len(labels)} labels, which "
             "transformers takes for a regression"
         )
-    return Contents(folder.name, _entries(folder, request), labels, link, is_model=True)
+    models = config.get("architectures")
+    is_classifier = not isinstance(models, list) or any("Classification" in str(model) for model in models)
+    if not is_classifier and request.weight_key is None:
+        raise SourceError(
+            f"a head must be a classifier's, {name}/config.json states the architecture "
+            f"{', '.join(map(str, models or []))}: name the weight of its last layer with --weight-key "
+            "(weight_key=) if it has one"
+        )
+    return Contents(name, _entries(folder, request), labels, link, is_model=True)
 
 
 def _entries(folder: Path, request: Request) -> Mapping[str, Entry]:
@@ -56,15 +66,15 @@ def _entries(folder: Path, request: Request) -> Mapping[str, Entry]:
 
 def _shards(folder: Path, index: str) -> list[Path]:
     places = _read_json(folder, index).get("weight_map")
-    names = sorted(set(places.values())) if isinstance(places, dict) else []
+    names = list(places.values()) if isinstance(places, dict) else []
     for name in names:
         if not isinstance(name, str) or name in (".", "..") or set(name) & set("/\\\0"):
             raise SourceError(f"{folder.name}/{index} must name files in its folder, got {name!r}")
-        if not (folder / name).is_file():
+        if not os.path.isfile(folder / name):  # noqa: PTH113  (Path.is_file raises for long names)
             raise SourceError(f"{folder.name}/{index} names {name}, which is not there: copy all parts")
     if not names:
         raise SourceError(f"{folder.name}/{index} must have a weight_map of keys to files")
-    return [folder / name for name in names]
+    return [folder / name for name in sorted(set(names))]
 
 
 def _labels(folder: Path, id2label: Any) -> list[Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,13 +73,16 @@ def read_h5(path: Path, _request: Request) -> Contents:
         SourceError: h5py is missing, or the file is none.
     """
     weights = read_weights(path)
+    groups: dict[str, list[str]] = {}
+    for place in weights.arrays:
+        groups.setdefault(place.rpartition("/")[0], []).append(place)
     entries = {}
-    for place, entry in weights.arrays.items():
-        group, _, number = place.rpartition("/")
-        kernel = weights.arrays.get(f"{group}/0")
-        is_dense = kernel is not None and kernel.shape is not None and len(kernel.shape) == 2
-        part = {"0": "kernel", "1": "bias"}.get(number, number) if is_dense else number
-        entries[f"{weights.names.get(group, group)}/{part}"] = entry
+    for group, places in groups.items():
+        shapes = [weights.arrays[place].shape or () for place in places]
+        is_dense = [len(shape) for shape in shapes] in ([2], [2, 1]) and shapes[0][-1:] == shapes[-1][-1:]
+        parts = ("kernel", "bias") if is_dense else [place.rpartition("/")[2] for place in places]
+        for place, part in zip(places, parts, strict=False):
+            entries[f"{weights.names.get(group, group)}/{part}"] = weights.arrays[place]
     return Contents(path.name, entries)
 
 
@@ -103,6 +106,10 @@ def read_object(source: Any, request: Request) -> Contents:
 
     def find(layer: _Layer) -> list[Entry]:
         found = source.get_layer(layer.name) if is_model else source
+        if getattr(found, "lora_enabled", False):
+            raise SourceError(
+                f"{name}: {layer.name} has LoRA weights beside its kernel: save the model, which adds them"
+            )
         return _check_parts(name, layer, [to_entry(weight) for weight in found.get_weights()])
 
     return _contents(name, layers, find, request)
@@ -183,24 +190,29 @@ def _chain(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         raise ValueError("a model must have one output")
     chain = [layers[name]]
     while len(chain) <= len(layers):
-        before = list(_inputs(chain[0].get("inbound_nodes", [])))
-        if len(before) != 1:
+        if chain[0]["class_name"] == "InputLayer":
+            return chain
+        before = _inputs(chain[0])
+        if len(before) > 1:
             return chain
         chain.insert(0, layers[before[0]])
     raise ValueError("layers must not form a ring")
 
 
-def _inputs(nodes: Any) -> Iterator[str]:
-    """Yield the names of the layers that a layer is called on."""
-    waiting = [nodes]
+def _inputs(layer: Mapping[str, Any]) -> list[str]:
+    """Return the names of the layers that a layer is called on."""
+    (node,) = layer["inbound_nodes"]  # one that is called twice computes more than one layer
+    names = []
+    waiting = [*node["args"], *node["kwargs"].values()]
     while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict) and node.get("class_name") == "__keras_tensor__":
-            yield node["config"]["keras_history"][0]
-        elif isinstance(node, dict):
-            waiting += [value for key, value in node.items() if key in ("args", "kwargs")]
-        elif isinstance(node, list | tuple):
-            waiting += node
+        part = waiting.pop()
+        if isinstance(part, dict) and part.get("class_name") == "__keras_tensor__":
+            names.append(part["config"]["keras_history"][0])
+        elif isinstance(part, list | tuple):
+            waiting += part
+    if not names:
+        raise ValueError("a layer must be called on another")
+    return names
 
 
 def _layer(config: Mapping[str, Any]) -> _Layer:
@@ -208,12 +220,19 @@ def _layer(config: Mapping[str, Any]) -> _Layer:
     kind = config["class_name"]
     if config["module"] != "keras.layers":
         kind = f"{config['module']}.{kind}"
+    if kind == "Flatten" and own.get("data_format") == "channels_first":
+        kind = "Flatten of channels first"  # it puts the features into another order
     activation = own.get("activation") or "linear"
-    if isinstance(activation, dict):
-        activation = activation.get("config")
+    if isinstance(activation, dict):  # a function of the user's, whatever its name, or a layer
+        is_softmax = activation.get("module") == "keras.layers" and activation.get("class_name") == "Softmax"
+        activation = _softmax(activation["config"]) if is_softmax else "a function that is not Keras's"
     if kind == "Softmax":
-        activation = "softmax" if own.get("axis", -1) in (-1, 1) else "softmax over another axis"
-    return _Layer(own["name"], kind, str(activation), own.get("use_bias", True))
+        activation = _softmax(own)
+    return _Layer(str(own["name"]), kind, str(activation), own.get("use_bias", True) is True)
+
+
+def _softmax(config: Mapping[str, Any]) -> str:
+    return "softmax" if config.get("axis", -1) in (-1, 1, [-1]) else "softmax over another axis"
 
 
 def _module(layer: Any) -> str:

@@ -40,8 +40,14 @@ def read_weights(path: Path) -> Weights:
     arrays: dict[str, Entry] = {}
     names: dict[str, str] = {}
     with _open(path) as file:
+        if "model_config" in file.attrs:
+            raise SourceError(
+                f"{path.name} is a whole model in Keras's old format, whose layers cannot be read: "
+                "save it as .keras"
+            )
 
         def visit(place: str, item: Any) -> None:
+            place = str(place)
             if hasattr(item, "dtype"):
                 dtype = str(item.attrs.get("dtype", item.dtype))
                 arrays[place] = Entry(tuple(item.shape), dtype, partial(_load, path, place))

@@ -39,7 +39,8 @@ def read_labels(path: Path) -> list[Any]:
             return parse_labels([line.strip() for line in text.rstrip().splitlines()])
         labels = json.loads(text)
     except (ValueError, OSError, RecursionError) as cause:
-        raise SourceError(f"labels must be text in UTF-8 or a JSON array, {path} is not: {cause}") from cause
+        reason = getattr(cause, "strerror", None) or cause
+        raise SourceError(f"labels must be text in UTF-8 or a JSON array, {path} is not: {reason}") from cause
     if not isinstance(labels, list):
         raise SourceError(f"labels must be a JSON array, {path} holds a {type(labels).__name__}")
     return labels
@@ -58,5 +59,6 @@ def read_true_labels(path: Path) -> Any:
             return np.load(file, allow_pickle=False)
     except Exception as cause:  # numpy raises many kinds for a broken file
         raise SourceError(
-            f"labels must be an .npy file of numbers or text, {path} is not: {numpy_reason(cause)}"
+            f"labels must be an .npy file of numbers or text, {path} is not: {numpy_reason(cause)}; save "
+            "numpy.asarray(labels, dtype=str)"
         ) from cause

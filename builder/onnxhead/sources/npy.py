@@ -19,6 +19,10 @@ def read_pair(weight: Path, bias: Path) -> Contents:
     Raises:
         SourceError: One is not an .npy file of numbers.
     """
+    if {weight.suffix.lower(), bias.suffix.lower()} != {".npy"}:
+        raise SourceError(
+            f"two files must be .npy, the weight's and then the bias's, got {weight.name} and {bias.name}"
+        )
     entries = {"weight": to_entry(_load(weight)), "bias": to_entry(_load(bias))}
     return Contents(f"{weight.name}, {bias.name}", entries)
 

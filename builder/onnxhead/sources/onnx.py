@@ -21,7 +21,7 @@ from onnxhead.sources.onnx_layers import (
     read_layer,
 )
 from onnxhead.sources.onnx_link import find_link
-from onnxhead_runtime.errors import ModelError, OnnxHeadError, SourceError
+from onnxhead_runtime.errors import ModelError, SourceError
 
 
 def read(path: Path, request: Request) -> Contents:
@@ -32,16 +32,11 @@ def read(path: Path, request: Request) -> Contents:
         SourceError: A foreign file has no linear layer at its end, several, or one that no link follows.
     """
     model = open_model(path)
-    if model.is_ours:
-        return _read_own(model)
-    try:
+    if not model.is_ours:
         return _read_foreign(model, request)
-    except OnnxHeadError:
-        raise
-    except Exception as cause:  # onnx and numpy raise many kinds for a malformed graph
-        raise SourceError(
-            f"{path.name} must be a model whose linear layer can be followed: {type(cause).__name__}: {cause}"
-        ) from cause
+    if request.node is not None:
+        raise SourceError(f"--node (node=) is for files of others, onnxhead built {path.name}")
+    return _read_own(model)
 
 
 def _read_own(model: ModelFile) -> Contents:

@@ -26,6 +26,8 @@ PAIRS = {
     "classifier.out_proj.weight": "classifier.out_proj.bias",
     "classification_head.out_proj.weight": "classification_head.out_proj.bias",
 }
+# Parts of a weight that torch puts together in each call.
+_REPARAMETRISED = ("original", "original0", "original1", "weight_orig", "weight_g", "weight_v")
 LAYOUTS = ("classes-first", "features-first")
 
 # Hidden layers of heads with two: the last layer's name, and that of the layer before it.
@@ -50,6 +52,11 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     """
     key = request.weight_key or contents.weight_key or _find_weight(contents)
     layout = _layout(contents, key, request.layout)
+    if _last_name(key) in _REPARAMETRISED:
+        raise SourceError(
+            f"a weight must be the one that is used, {key} is a part that torch computes it from: remove the "
+            "parametrisation first, for example with torch.nn.utils.parametrize.remove_parametrizations"
+        )
     stored = _load(contents, key)
     weight = stored.T if layout == "features-first" else stored
     bias_key = request.bias_key or (key == contents.weight_key and contents.bias_key) or _partner(key)
@@ -82,14 +89,16 @@ def _layout(contents: Contents, key: str, asked: str | None) -> str:
 
 
 def _find_weight(contents: Contents) -> str:
-    fitting = _usual_keys(contents) or _lone_matrices(contents)
+    fitting = _usual_keys(contents) or _matrices(contents)
     if len(fitting) == 1:
         _refuse_hidden_layer(contents, fitting[0])
+        fitting += _rivals(contents, fitting[0])
+    if len(fitting) == 1:
         return fitting[0]
     if fitting:
         raise SourceError(
             f"a source must hold one weight, {contents.name} holds {list_entries(contents, fitting)}: choose "
-            f"one with --weight-key (weight_key=), usually the last: {fitting[-1]}"
+            f"one with --weight-key (weight_key=), usually the last layer's: {fitting[-1]}"
         )
     raise SourceError(
         f"a source must hold a weight under a usual name ({', '.join(PAIRS)}), {contents.name} holds "
@@ -106,7 +115,7 @@ def _usual_keys(contents: Contents) -> list[str]:
     ]
 
 
-def _lone_matrices(contents: Contents) -> list[str]:
+def _matrices(contents: Contents) -> list[str]:
     """Return the matrices that have a bias beside them, as every linear layer of torch does: `2.weight`."""
     return [
         key
@@ -116,6 +125,15 @@ def _lone_matrices(contents: Contents) -> list[str]:
         and len(entry.shape) == 2
         and _partner(key) in contents.entries
     ]
+
+
+def _rivals(contents: Contents, key: str) -> list[str]:
+    """Return layers that may be the last one instead: as wide as `key`, or reading what it gives."""
+    shape = contents.entries[key].shape
+    if shape is None or len(shape) != 2:
+        return []
+    others = {other: contents.entries[other].shape or () for other in _matrices(contents) if other != key}
+    return [other for other, found in others.items() if found == shape or found[1:] == shape[:1]]
 
 
 def _refuse_hidden_layer(contents: Contents, key: str) -> None:
@@ -145,12 +163,13 @@ def _find_bias(contents: Contents, weight_key: str, bias_key: str, request: Requ
         if request.no_bias:
             raise SourceError(f"no_bias is for a source without bias, {contents.name} has {bias_key}")
         return _load(contents, bias_key)
-    if request.no_bias or (contents.is_model and request.bias_key is None):
+    others = [key for key in contents.entries if key != weight_key]
+    if request.no_bias or (contents.is_model and not any("bias" in _last_name(key) for key in others)):
         return None
+    beside = f": it has {list_entries(contents, others)}" if others else ""
     raise SourceError(
-        f"the weight {weight_key} must have a bias, {contents.name} has no {bias_key} but "
-        f"{list_entries(contents, [key for key in contents.entries if key != weight_key])}: name it with "
-        "--bias-key (bias_key=), or say --no-bias (no_bias=True) for a head without one"
+        f"a head must have a bias, {contents.name} holds no {bias_key} for {weight_key}{beside}; name it "
+        "with --bias-key (bias_key=), or say --no-bias (no_bias=True) for a head without one"
     )
 
 

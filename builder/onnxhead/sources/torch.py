@@ -20,14 +20,16 @@ def read(module: Any, request: Request) -> Contents:
         SourceError: The module is no head, and no key was asked for.
     """
     name = type(module).__name__
-    if not hasattr(module, "state_dict"):
+    if not hasattr(module, "named_modules"):
         raise SourceError(
             f"a source must be a module, a state dict or a pair (weight, bias), got a {name} alone"
         )
-    entries = {key: tensor_entry(value) for key, value in module.state_dict().items()}
+    state = module.state_dict().items()
+    entries = {key: tensor_entry(value) for key, value in state if is_tensor(value)}
     asked = request.weight_key
     layers = list(_flatten(module, "")) if _is_layer(module, "Sequential") else [("", module)]
-    if asked and not any(_key(prefix) == asked for prefix, _ in layers):
+    known = [_key(prefix) for prefix, layer in layers if _is_layer(layer, "Linear")]
+    if asked and asked not in known:
         return Contents(name, entries, is_model=True)  # a layer of a module that cannot be looked into
     linear = [place for place, (_, layer) in enumerate(layers) if _is_layer(layer, "Linear")]
     if not linear:
@@ -74,7 +76,9 @@ def _key(prefix: str) -> str:
 
 
 def _flatten(module: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, layer in module.named_children():
+    for name, layer in module._modules.items():  # named_children leaves out a layer's second place
+        if layer is None:
+            continue
         key = f"{prefix}.{name}" if prefix else name
         if _is_layer(layer, "Sequential"):
             yield from _flatten(layer, key)

@@ -26,6 +26,7 @@ from onnxhead_runtime.errors import SourceError
 # https://github.com/pytorch/pytorch/blob/main/torch/serialization.py: what the old stream begins with
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL_VERSION = 1001
+_LONGEST_KEY = 2000
 
 Order = Literal["<", ">"]
 ReadBytes = Callable[[Storage], bytes]
@@ -118,6 +119,8 @@ def _tensors(saved: Any) -> Iterator[tuple[str, Tensor]]:
         if id(container) in entered:
             continue
         entered.add(id(container))
+        if len(prefix) > _LONGEST_KEY:
+            raise ValueError("containers must not be nested so deeply")
         items = container.items() if isinstance(container, Mapping) else enumerate(container)
         inner = []
         for name, value in items:
@@ -133,21 +136,21 @@ def _dtype(storage: Storage, order: Order) -> np.dtype[Any]:
 
 
 def _load(path: Path, key: str, tensor: Tensor, order: Order, read_bytes: ReadBytes) -> NDArray[Any]:
-    name = f"{path.name}: {key}"
-    dtype = _dtype(tensor.storage, order)
     try:
-        content = read_bytes(tensor.storage)
+        return _view(tensor, order, read_bytes(tensor.storage))
     except Exception as cause:  # as above
-        raise SourceError(f"{name} must be readable: {type(cause).__name__}: {cause}") from cause
-    numbers = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype)
-    ends = [(length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides, strict=False)]
-    count = math.prod(tensor.shape)
-    fits = tensor.offset + sum(ends) < len(numbers) and count <= len(numbers)
-    if len(tensor.shape) != len(tensor.strides) or (count and not fits):
         raise SourceError(
-            f"{name} must lie within its storage of {len(numbers)} numbers, it has shape {tensor.shape}, "
-            f"strides {tensor.strides} and offset {tensor.offset}"
-        )
+            f"{path.name}: {key} must be a tensor that can be read: {type(cause).__name__}: {cause}"
+        ) from cause
+
+
+def _view(tensor: Tensor, order: Order, content: bytes) -> NDArray[Any]:
+    dtype = _dtype(tensor.storage, order)
+    numbers = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype)
+    ends = [(length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides, strict=True)]
+    count = math.prod(tensor.shape)
+    if count and (tensor.offset + sum(ends) >= len(numbers) or count > len(numbers)):
+        raise ValueError(f"it must lie within its storage of {len(numbers)} numbers")
     if tensor.storage.dtype == "bfloat16":  # the upper half of a float32
         numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
     strides = [stride * numbers.itemsize for stride in tensor.strides]

@@ -8,7 +8,7 @@ pickle names is an error that says what it named. The opcodes are those of `pick
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -56,9 +56,6 @@ class _Global:
     name: str
 
 
-_MARK = object()
-
-
 def load(file: IO[bytes], name: str) -> Any:
     """Read one pickle, and leave the file where it ends.
 
@@ -86,33 +83,39 @@ class _Machine:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._stack: list[Any] = []
+        self._stacks: list[list[Any]] = [[]]  # a mark begins another one
         self._memo: dict[int, Any] = {}
+
+    @property
+    def _stack(self) -> list[Any]:
+        return self._stacks[-1]
 
     def step(self, opcode: str, argument: Any) -> None:
         if opcode in _PUSHES:
-            self._stack.append(_PUSHES[opcode](argument))
+            self._push(_PUSHES[opcode](argument))
         elif opcode in _TUPLES:
-            count = _TUPLES[opcode]
-            items = [self.pop() for _ in range(count)]
-            self._stack.append(tuple(reversed(items)))
+            items = [self.pop() for _ in range(_TUPLES[opcode])]
+            self._push(tuple(reversed(items)))
         elif opcode in _HANDLERS:
             _HANDLERS[opcode](self, argument)
         else:
             raise self._refusal(f"the instruction {opcode}")
 
+    def _push(self, value: Any) -> None:
+        self._stack.append(value)
+
     def pop(self) -> Any:
-        value = self._stack.pop()
-        if value is _MARK:
-            raise ValueError("a pickle must have values where it uses them")
-        return value
+        """Return the value on top, and take it away."""
+        return self._stack.pop()
+
+    def _mark(self, _: None) -> None:
+        self._stacks.append([])
 
     def _items(self) -> list[Any]:
         """Return what lies above the last mark, and take both away."""
-        place = len(self._stack) - 1 - self._stack[::-1].index(_MARK)
-        items = self._stack[place + 1 :]
-        del self._stack[place:]
-        return items
+        if len(self._stacks) == 1:
+            raise ValueError("a pickle must set the marks that it uses")
+        return self._stacks.pop()
 
     def _top(self, kind: type) -> Any:
         if not isinstance(self._stack[-1], kind):
@@ -123,7 +126,7 @@ class _Machine:
         self._memo[len(self._memo) if place is None else place] = self._stack[-1]
 
     def _get(self, place: int) -> None:
-        self._stack.append(self._memo[place])
+        self._push(self._memo[place])
 
     def _extend(self, _: None) -> None:
         items = self._items()
@@ -135,31 +138,30 @@ class _Machine:
 
     def _set_items(self, _: None) -> None:
         items = self._items()
-        self._top(dict).update(zip(items[::2], items[1::2], strict=True))
+        self._top(dict).update(_pairs(items))
 
     def _set_item(self, _: None) -> None:
         value, key = self.pop(), self.pop()
-        self._top(dict)[key] = value
+        self._top(dict)[_key(key)] = value
 
     def _add_items(self, _: None) -> None:
         items = self._items()
-        self._top(set).update(items)
+        self._top(set).update(map(_key, items))
 
     def _tuple(self, _: None) -> None:
-        self._stack.append(tuple(self._items()))
+        self._push(tuple(self._items()))
 
     def _list(self, _: None) -> None:
-        self._stack.append(self._items())
+        self._push(self._items())
 
     def _dict(self, _: None) -> None:
-        items = self._items()
-        self._stack.append(dict(zip(items[::2], items[1::2], strict=True)))
+        self._push(dict(_pairs(self._items())))
 
     def _global(self, name: str) -> None:
         storage = name.removeprefix("torch ")
         if name not in _FUNCTIONS and storage not in STORAGE_DTYPES:
             raise self._refusal(name.replace(" ", "."))
-        self._stack.append(_Global(name))
+        self._push(_Global(name))
 
     def _stack_global(self, _: None) -> None:
         name, module = self.pop(), self.pop()
@@ -169,18 +171,18 @@ class _Machine:
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, _Global) or function.name not in _FUNCTIONS:
             raise ValueError("a pickle must call a function, this calls another thing")
-        self._stack.append(_FUNCTIONS[function.name](*arguments))
+        self._push(_FUNCTIONS[function.name](*arguments))
 
     def _build(self, _: None) -> None:
         self.pop()  # attributes of an OrderedDict: torch keeps the versions of its layers there
         self._top(dict)
 
     def _persistent(self, _: None) -> None:
-        kind, storage, key, _device, count, *_view = self.pop()
-        if kind != "storage" or not isinstance(storage, _Global):
-            raise ValueError("a pickle of torch must refer to storages alone")
+        kind, storage, key, _device, count, *view = self.pop()
+        if kind != "storage" or not isinstance(storage, _Global) or view not in ([], [None]):
+            raise ValueError("a pickle of torch must refer to whole storages alone")
         dtype = STORAGE_DTYPES[storage.name.removeprefix("torch ")]
-        self._stack.append(Storage(str(key), dtype, _count(count)))
+        self._push(Storage(str(key), dtype, _count(count)))
 
     def _refusal(self, what: str) -> SourceError:
         return SourceError(
@@ -195,9 +197,35 @@ def _count(value: Any) -> int:
     return value
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
+def _key(value: Any) -> Any:
+    if not isinstance(value, str | int | float | None) or (isinstance(value, str) and len(value) > 1000):
+        raise ValueError("keys of containers must be text or numbers")
+    return value
+
+
+def _pairs(items: list[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(map(_key, items[::2]), items[1::2], strict=True)
+
+
+def _container(*pairs: Any) -> dict[Any, Any]:
+    """Return an OrderedDict or a Counter as a dict."""
+    (items,) = pairs or ([],)
+    return dict(_pairs([part for pair in getattr(items, "items", lambda: items)() for part in pair]))
+
+
+def _tensor(
+    storage: Any,
+    offset: Any,
+    shape: Any,
+    strides: Any,
+    _grad: Any = None,
+    _hooks: Any = None,
+    bits: Any = None,
+) -> Tensor:
     if not isinstance(storage, Storage):
         raise ValueError("a tensor must have a storage")
+    if bits:
+        raise ValueError("a tensor must have no negative or conjugate bit: save tensor.resolve_neg()")
     return Tensor(storage, _count(offset), tuple(map(_count, shape)), tuple(map(_count, strides)))
 
 
@@ -206,7 +234,8 @@ def _parameter(tensor: Any, *_: Any) -> Any:
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "collections OrderedDict": dict,
+    "collections Counter": _container,
+    "collections OrderedDict": _container,
     "torch Size": tuple,
     "torch._utils _rebuild_parameter": _parameter,
     "torch._utils _rebuild_tensor": _tensor,
@@ -224,12 +253,12 @@ _PUSHES: dict[str, Callable[[Any], Any]] = {
     "EMPTY_LIST": lambda _: [],
     "EMPTY_DICT": lambda _: {},
     "EMPTY_SET": lambda _: set(),
-    "MARK": lambda _: _MARK,
 }
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
     "PROTO": lambda *_: None,
     "FRAME": lambda *_: None,
+    "MARK": _Machine._mark,
     "PUT": _Machine._put,
     "BINPUT": _Machine._put,
     "LONG_BINPUT": _Machine._put,
