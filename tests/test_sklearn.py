@@ -425,6 +425,16 @@ def test_skops_files_of_every_step(text: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["HalvingGridSearchCV", "HalvingRandomSearchCV"])
+def test_halving_searches_are_read_as_the_others(name: str, tmp_path: Path) -> None:
+    from sklearn import model_selection
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+
+    features, labels = data("digits")
+    make = lambda: getattr(model_selection, name)(logistic(), {"C": [0.1, 1]}, cv=2, random_state=0)  # noqa: E731
+    compare(fit(Case("", make, "", ""), features, labels), features, tmp_path)
+
+
 def test_skops_files_of_other_types_are_refused(tmp_path: Path) -> None:
     features, labels = data("iris")
     estimator = fit(Case("", lambda: Mine(), "", ""), features, labels)

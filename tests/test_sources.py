@@ -53,6 +53,22 @@ def test_json_states_link_and_temperature_and_arguments_go_before(tmp_path) -> N
     assert (other.link, other.temperature) == ("ovr", 3)
 
 
+def test_coefficients_of_scikit_learn_by_hand(tmp_path) -> None:
+    document = {"coef_": W.tolist(), "intercept_": B.tolist(), "classes_": LABELS}
+    check(onnxhead.read(write_json(tmp_path / "h.json", document)), tuple(LABELS))
+    binary = {"coef_": W[0].tolist(), "intercept_": 0.5, "classes_": ["no", "yes"]}
+    head = onnxhead.read(write_json(tmp_path / "h.json", binary))
+    assert head.weight.tolist() == [[0, 0, 0, 0], W[0].tolist()]
+    assert (head.bias.tolist(), head.labels) == ([0, 0.5], ("no", "yes"))
+    document["intercept_"] = 0.0
+    assert onnxhead.read(write_json(tmp_path / "h.json", document)).bias.tolist() == [0, 0, 0]
+    rows = [[label, *row, bias] for label, row, bias in zip(LABELS, W.tolist(), B.tolist(), strict=True)]
+    header = ["classes_", "w", "x", "y", "z", "intercept_"]
+    check(onnxhead.read(write_csv(tmp_path / "h.csv", [header, *rows])), tuple(LABELS))
+    one = write_csv(tmp_path / "h.csv", [header, ["yes", *W[0].tolist(), 0.5]])
+    assert onnxhead.read(one, labels=["no", "yes"]).weight.tolist() == head.weight.tolist()
+
+
 def test_npz(tmp_path) -> None:
     np.savez(tmp_path / "h.npz", coef_=W, intercept_=B, classes_=np.array([3, 1, 2]))
     check(onnxhead.read(tmp_path / "h.npz"), (3, 1, 2))

@@ -178,8 +178,8 @@ def _warning_rows(check: Check) -> Iterator[tuple[str, str]]:
     if check.uncertainty > _LARGEST_UNCERTAINTY:
         yield (
             "WARNING",
-            f"near a decision float32 may change probabilities by {min(check.uncertainty, 1):.2g}, as features "
-            "or weights are far from zero: center and scale the features, and fit the head on those",
+            f"near a decision float32 may change probabilities by {min(check.uncertainty, 1):.2g}, as "
+            "features or weights are far from zero: center and scale the features, and fit the head on those",
         )
 
 

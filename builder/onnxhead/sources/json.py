@@ -43,7 +43,7 @@ def read(path: Path, _: Request) -> Contents:
     entries = {
         key: to_entry(value)
         for key, value in document.items()
-        if isinstance(value, list) and key not in LABEL_KEYS
+        if (isinstance(value, list) and key not in LABEL_KEYS) or key == "intercept_"
     }
     known = {*entries, *LABEL_KEYS, "link", "temperature"}
     ignored = tuple(key for key in document if key not in known)

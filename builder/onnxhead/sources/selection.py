@@ -58,6 +58,8 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
             "parametrisation first, for example with torch.nn.utils.parametrize.remove_parametrizations"
         )
     stored = _load(contents, key)
+    if stored.ndim == 1 and _last_name(key) == "coef_":
+        stored = stored[np.newaxis]  # as some of scikit-learn's binary estimators keep it
     weight = stored.T if layout == "features-first" else stored
     bias_key = request.bias_key or (key == contents.weight_key and contents.bias_key) or _partner(key)
     bias = _find_bias(contents, key, bias_key, request)
@@ -66,8 +68,8 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     transposed = ", transposed" if layout == "features-first" else ""
     weight_text = f"{key} {stored.shape} {stored.dtype}{transposed}"
     origin = f"{contents.name}: {weight_text}, {bias_text}{_list_unused(contents, {key, bias_key})}"
-    if bias is None:
-        bias = np.zeros(weight.shape[:1], np.float32)
+    if bias is None or bias.ndim == 0:  # without an intercept scikit-learn keeps 0.0
+        bias = np.broadcast_to(0.0 if bias is None else bias, weight.shape[:1])
     return Selection(weight, bias, origin)
 
 
