@@ -379,6 +379,8 @@ def test_a_bias_of_another_name_is_asked_about(nn) -> None:
     ):
         onnxhead.read(Model(), weight_key="head.weight")
     assert onnxhead.read(Model(), weight_key="head.weight", bias_key="head_bias").bias.any()
+    with pytest.raises(SourceError, match=r"Linear holds no b for weight; name it with --bias-key"):
+        onnxhead.read(nn.Linear(5, 3, bias=False), bias_key="b")
     for part in ("weight_orig", "parametrizations.weight.original", "weight_v"):
         with pytest.raises(
             SourceError, match=f"a weight must be the one that is used, {part} is a part that torch"

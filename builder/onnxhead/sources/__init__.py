@@ -25,7 +25,7 @@ from onnxhead.sources import (
     torch_file,
 )
 from onnxhead.sources.contents import Contents, Request
-from onnxhead.sources.selection import select
+from onnxhead.sources.selection import Selection, select
 from onnxhead_runtime.errors import HeadError, OnnxHeadError, SourceError
 
 __all__ = ["read"]
@@ -96,20 +96,7 @@ def read(
         >>> read("models/abc.json").bias
         array([ 0.2, -0.1,  0.5], dtype=float32)
     """
-    request = Request(layout, weight_key, bias_key, no_bias, node, link)
-    try:
-        contents = _open(source, request)
-        if labels is not None and contents.labels is not None:
-            _check_order(labels, contents)
-        known = contents.labels if labels is None else labels
-        selection = select(contents, known, request)
-    except OnnxHeadError:
-        raise
-    except Exception as cause:  # malformed files and foreign objects raise whatever they like
-        name = source if isinstance(source, str | os.PathLike) else type(source).__name__
-        raise SourceError(
-            f"a source must be whole and of its format, {name} is not: {type(cause).__name__}: {cause}"
-        ) from cause
+    contents, selection = _find(source, labels, Request(layout, weight_key, bias_key, no_bias, node, link))
     chosen, origin, folding = link or contents.link, selection.origin, contents.folding
     divisor = contents.temperature if temperature is None else temperature
     if (chosen, divisor) != (contents.link, contents.temperature) and contents.is_model:
@@ -119,7 +106,7 @@ def read(
         return Head(
             selection.weight,
             selection.bias,
-            labels=known,
+            labels=contents.labels if labels is None else labels,
             link=chosen,
             temperature=divisor,
             origin=origin,
@@ -127,6 +114,22 @@ def read(
         )
     except HeadError as error:
         raise HeadError(f"{contents.name}: {error}") from error
+
+
+def _find(source: Any, labels: Iterable[Any] | None, request: Request) -> tuple[Contents, Selection]:
+    """Open a source and find weight and bias in it; whatever a reader raises is a SourceError."""
+    try:
+        contents = _open(source, request)
+        if labels is not None and contents.labels is not None:
+            _check_order(labels, contents)
+        return contents, select(contents, contents.labels if labels is None else labels, request)
+    except OnnxHeadError:
+        raise
+    except Exception as cause:  # malformed files and foreign objects raise whatever they like
+        name = source if isinstance(source, str | os.PathLike) else type(source).__name__
+        raise SourceError(
+            f"a source must be whole and of its format, {name} is not: {type(cause).__name__}: {cause}"
+        ) from cause
 
 
 def _check_order(labels: Iterable[Any], contents: Contents) -> None:

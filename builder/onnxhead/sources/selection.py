@@ -166,7 +166,8 @@ def _find_bias(contents: Contents, weight_key: str, bias_key: str, request: Requ
             raise SourceError(f"no_bias is for a source without bias, {contents.name} has {bias_key}")
         return _load(contents, bias_key)
     others = [key for key in contents.entries if key != weight_key]
-    if request.no_bias or (contents.is_model and not any("bias" in _last_name(key) for key in others)):
+    is_known = contents.is_model and request.bias_key is None
+    if request.no_bias or (is_known and not any("bias" in _last_name(key) for key in others)):
         return None
     beside = f": it has {list_entries(contents, others)}" if others else ""
     raise SourceError(
