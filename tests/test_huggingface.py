@@ -98,6 +98,31 @@ def test_what_is_no_classifier_is_refused(folder: Path, values: dict, message: s
         onnxhead.read(folder)
 
 
+def write_weights(folder: Path, **shapes: tuple[int, ...]) -> None:
+    safetensors = pytest.importorskip("safetensors.numpy")
+    arrays = {name.replace("__", "."): np.ones(shape, np.float32) for name, shape in shapes.items()}
+    safetensors.save_file(arrays, folder / "model.safetensors")
+
+
+def test_biases_of_other_layers_are_not_the_heads(folder: Path) -> None:
+    write_weights(
+        folder, score__weight=(10, 4), h__weight=(4, 4), h__bias=(4,), ln__weight=(10,), ln__bias=(10,)
+    )
+    assert onnxhead.read(folder).origin.startswith("model: score.weight (10, 4) float32, no bias")
+    write_weights(folder, score__weight=(10, 4), score_bias=(10,))
+    with pytest.raises(
+        SourceError, match="a head must have a bias, model holds no score.bias for score.weight: it has"
+    ):
+        onnxhead.read(folder)
+    assert onnxhead.read(folder, bias_key="score_bias").bias.all()
+
+
+def test_the_weight_with_a_row_per_label_is_suggested(folder: Path) -> None:
+    write_weights(folder, proj__weight=(10, 4), proj__bias=(10,), summary__weight=(4, 4), summary__bias=(4,))
+    with pytest.raises(SourceError, match="usually the last layer's: proj.weight"):
+        onnxhead.read(folder)
+
+
 def test_folders_that_are_incomplete_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     with pytest.raises(

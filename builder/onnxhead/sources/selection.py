@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
         stored = stored[np.newaxis]  # as some of scikit-learn's binary estimators keep it
     weight = stored.T if layout == "features-first" else stored
     bias_key = request.bias_key or (key == contents.weight_key and contents.bias_key) or _partner(key)
-    bias = _find_bias(contents, key, bias_key, request)
+    bias = _find_bias(contents, key, bias_key, request, weight.shape[:1])
     bias_text = "no bias" if bias is None else f"{bias_key} {bias.shape} {bias.dtype}"
     _check_layout(weight, bias, labels, layout)
     transposed = ", transposed" if layout == "features-first" else ""
@@ -100,13 +100,19 @@ def _find_weight(contents: Contents) -> str:
     if fitting:
         raise SourceError(
             f"a source must hold one weight, {contents.name} holds {list_entries(contents, fitting)}: choose "
-            f"one with --weight-key (weight_key=), usually the last layer's: {fitting[-1]}"
+            f"one with --weight-key (weight_key=), usually the last layer's: {_likeliest(contents, fitting)}"
         )
     raise SourceError(
         f"a source must hold a weight under a usual name ({', '.join(PAIRS)}), {contents.name} holds "
         f"{list_entries(contents, contents.entries)}: name yours with --weight-key and --bias-key "
         "(weight_key=, bias_key=)"
     )
+
+
+def _likeliest(contents: Contents, keys: list[str]) -> str:
+    """Return the weight that has a row per label, or else the last one."""
+    classes = None if contents.labels is None else len(contents.labels)
+    return next((key for key in keys if (contents.entries[key].shape or ())[:1] == (classes,)), keys[-1])
 
 
 def _usual_keys(contents: Contents) -> list[str]:
@@ -159,21 +165,31 @@ def _last_name(key: str) -> str:
     return key.replace("/", ".").rpartition(".")[2]
 
 
-def _find_bias(contents: Contents, weight_key: str, bias_key: str, request: Request) -> NDArray[Any] | None:
+def _find_bias(
+    contents: Contents, weight_key: str, bias_key: str, request: Request, shape: tuple[int, ...]
+) -> NDArray[Any] | None:
     """Return the bias, or None where it is known that there is none."""
     if bias_key in contents.entries:
         if request.no_bias:
             raise SourceError(f"no_bias is for a source without bias, {contents.name} has {bias_key}")
         return _load(contents, bias_key)
-    others = [key for key in contents.entries if key != weight_key]
     is_known = contents.is_model and request.bias_key is None
-    if request.no_bias or (is_known and not any("bias" in _last_name(key) for key in others)):
+    if request.no_bias or (is_known and not any(_lone_biases(contents, shape))):
         return None
+    others = [key for key in contents.entries if key != weight_key]
     beside = f": it has {list_entries(contents, others)}" if others else ""
     raise SourceError(
         f"a head must have a bias, {contents.name} holds no {bias_key} for {weight_key}{beside}; name it "
         "with --bias-key (bias_key=), or say --no-bias (no_bias=True) for a head without one"
     )
+
+
+def _lone_biases(contents: Contents, shape: tuple[int, ...]) -> Iterator[str]:
+    """Yield what may be the bias of a head under another name: of its length, and of no other layer."""
+    for key, entry in contents.entries.items():
+        weight_key = key.removesuffix("bias") + "weight"
+        if "bias" in _last_name(key) and entry.shape == shape and weight_key not in contents.entries:
+            yield key
 
 
 def _load(contents: Contents, key: str) -> NDArray[Any]:
