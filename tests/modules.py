@@ -34,7 +34,7 @@ class Module:
         return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
 
     def named_modules(self):
-        return list(self._modules.items())
+        return list({id(module): (name, module) for name, module in self._modules.items()}.values())
 
     def state_dict(self):
         found = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}

@@ -207,7 +207,7 @@ def cyclic(document: dict) -> None:
         (subclassed, "h.keras must be a .keras archive of a Sequential or functional model: KeyError"),
         (
             cyclic,
-            "h.keras must be a .keras archive of a Sequential or functional model: ValueError: layers must not",
+            "h.keras has a part (several calls) before predictions",
         ),
     ],
 )
@@ -232,7 +232,9 @@ def call(name: str) -> dict:
     return {"args": [tensor], "kwargs": {}}
 
 
-def test_a_layer_that_is_called_twice_or_in_an_unknown_way_is_refused(tmp_path: Path) -> None:
+def test_a_layer_that_is_called_twice_or_in_an_unknown_way_is_refused_unless_asked_for(
+    tmp_path: Path,
+) -> None:
     assert onnxhead.read(write(tmp_path / "h.keras", functional(call("input_layer")))).classes == 10
     for nodes in (
         [call("input_layer"), call("predictions")],  # predictions(predictions(x))
@@ -240,8 +242,23 @@ def test_a_layer_that_is_called_twice_or_in_an_unknown_way_is_refused(tmp_path: 
         [{"args": [], "kwargs": {}}],
         [],
     ):
-        with pytest.raises(SourceError, match="must be a .keras archive of a Sequential or functional model"):
-            onnxhead.read(write(tmp_path / "h.keras", functional(*nodes)))
+        path = write(tmp_path / "h.keras", functional(*nodes))
+        with pytest.raises(SourceError, match=r"h.keras has a part \(several calls\) before predictions"):
+            onnxhead.read(path)
+        assert onnxhead.read(path, weight_key="predictions/kernel").classes == 10
+
+
+def test_layers_of_one_name_are_told_apart_by_their_place(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "h.weights.h5", "w") as file:
+        for place, shape in {"layers/backbone/layers/dense": (6, 8), "layers/dense": (8, 3)}.items():
+            group = file.create_group(f"{place}/vars")
+            group.attrs["name"] = "dense"
+            group["0"], group["1"] = np.ones(shape, np.float32), np.zeros(shape[1], np.float32)
+    with pytest.raises(
+        SourceError, match=r"holds layers/backbone/layers/dense/vars/kernel \(6, 8\) .* layers/dense/vars"
+    ):
+        onnxhead.read(tmp_path / "h.weights.h5")
+    assert onnxhead.read(tmp_path / "h.weights.h5", weight_key="layers/dense/vars/kernel").classes == 3
 
 
 def test_a_flatten_that_moves_features_is_no_identity(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import modules
 import numpy as np
 import pytest
-from torch_files import FLOATS, Call, archive, dumps, tensor
+from torch_files import FLOATS, Call, Reference, archive, dumps, tensor
 
 import onnxhead
 from onnxhead.reference import refer
@@ -367,6 +367,99 @@ def test_a_usual_name_that_may_not_be_the_last_layer_is_asked_about() -> None:
     assert onnxhead.read(state(fc=(7, 5), out=(3, 7)), weight_key="out.weight").classes == 3
 
 
+def test_weights_without_bias_and_small_layers_deep_inside_are_told_apart() -> None:
+    for names in (("fc", "out"), ("backbone.fc", "cls")):
+        rival = {
+            f"{names[0]}.weight": np.ones((7, 5)),
+            f"{names[0]}.bias": np.zeros(7),
+            f"{names[1]}.weight": np.ones((3, 7)),
+        }
+        with pytest.raises(SourceError, match="choose one with --weight-key"):
+            onnxhead.read(rival)
+        rival[f"{names[1]}.weight"] = np.ones((3, 7, 1, 1))
+        with pytest.raises(SourceError, match=f"usually the last layer's: {names[1]}.weight"):
+            onnxhead.read(rival)
+    probe = {
+        "backbone.fc.weight": np.ones((9, 5)),
+        "backbone.fc.bias": np.zeros(9),
+        "probe.weight": np.ones((3, 5)),
+    }
+    with pytest.raises(SourceError, match="choose one with --weight-key"):
+        onnxhead.read(probe)
+    swin = {
+        "head.weight": np.ones((2, 8)),
+        "head.bias": np.zeros(2),
+        "features.3.0.attn.cpb_mlp.0.weight": np.ones((16, 2)),
+        "features.3.0.attn.cpb_mlp.0.bias": np.zeros(16),
+    }
+    assert onnxhead.read(swin).classes == 2
+
+
+def test_the_last_layer_is_suggested_by_number_and_depth() -> None:
+    layers = state(net__2=(6, 5), net__8=(7, 6), net__10=(3, 7))
+    with pytest.raises(SourceError, match="usually the last layer's: net.10.weight"):
+        onnxhead.read(dict(sorted(layers.items())))
+    with pytest.raises(SourceError, match="usually the last layer's: last_linear.weight"):
+        onnxhead.read(state(last_linear=(3, 7), layer1__0__se__fc1=(5, 4), layer1__0__se__fc2=(4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("entries", "key", "message"),
+    [
+        (
+            {"classifier.base_layer.weight": W, "classifier.lora_A.default.weight": W},
+            "classifier.base_layer.weight",
+            "merge the LoRA",
+        ),
+        (
+            {"classifier.weight": W.astype(np.int8), "classifier.SCB": W[0]},
+            "classifier.weight",
+            "int8 is what a quantised",
+        ),
+    ],
+)
+def test_parts_of_a_weight_are_refused(entries: dict, key: str, message: str) -> None:
+    with pytest.raises(
+        SourceError, match=f"a weight must be the one that is used, {key} is a part .*{message}"
+    ):
+        onnxhead.read(entries, weight_key=key, no_bias=True)
+
+
+def test_a_layer_whose_forward_was_replaced_is_not_looked_into(nn) -> None:
+    linear = nn.Linear(5, 3)
+    linear.forward = lambda x: x
+    with pytest.raises(SourceError, match="what Linear computes cannot be read"):
+        onnxhead.read(linear)
+
+
+def test_negative_bits_and_views_of_storages_are_refused(tmp_path: Path) -> None:
+    negative = Call(
+        *(
+            "torch._utils._rebuild_tensor_v2",
+            Reference("0"),
+            0,
+            (2, 3),
+            (3, 1),
+            False,
+            Call("collections.OrderedDict"),
+            {"neg": True},
+        )
+    )
+    (tmp_path / "h.pt").write_bytes(archive({"weight": negative}))
+    with pytest.raises(SourceError, match="a tensor must have no negative or conjugate bit"):
+        onnxhead.read(tmp_path / "h.pt")
+
+
+def test_an_expanded_tensor_and_a_set_are_read(tmp_path: Path) -> None:
+    saved = {
+        "bias": tensor((3,), (0,)),
+        "weight": tensor((3, 2), (2, 1)),
+        "tags": Call("__builtin__.set", ["a", "b"]),
+    }
+    (tmp_path / "h.pt").write_bytes(archive(saved))
+    assert onnxhead.read(tmp_path / "h.pt").bias.tolist() == [1, 1, 1]
+
+
 def test_a_bias_of_another_name_is_asked_about(nn) -> None:
     class Model(nn.Module):
         def __init__(self):
@@ -383,7 +476,8 @@ def test_a_bias_of_another_name_is_asked_about(nn) -> None:
         onnxhead.read(nn.Linear(5, 3, bias=False), bias_key="b")
     for part in ("weight_orig", "parametrizations.weight.original", "weight_v"):
         with pytest.raises(
-            SourceError, match=f"a weight must be the one that is used, {part} is a part that torch"
+            SourceError,
+            match=f"a weight must be the one that is used, {part} is a part that it is computed from: remove",
         ):
             onnxhead.read({part: W, "bias": np.zeros(3)}, weight_key=part)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from onnxhead.sources.keras_weights import read_weights
 from onnxhead_runtime.errors import SourceError
 
 _INERT = {"InputLayer", "Dropout", "Flatten", "Identity"}
+_FOREIGN_ACTIVATION = "a function that is not Keras's"
+_UNKNOWN = {"module": "keras.layers", "class_name": "several calls", "config": {"name": "a part"}}
 _LINKS = {"softmax": "softmax", "log_softmax": "softmax", "sigmoid": "sigmoid"}
 
 
@@ -77,12 +79,15 @@ def read_h5(path: Path, _request: Request) -> Contents:
     for place in weights.arrays:
         groups.setdefault(place.rpartition("/")[0], []).append(place)
     entries = {}
+    names = [weights.names.get(group, group) for group in groups]
     for group, places in groups.items():
+        name = weights.names.get(group, group)
+        name = name if names.count(name) == 1 else group  # layers inside layers may have one name
         shapes = [weights.arrays[place].shape or () for place in places]
         is_dense = [len(shape) for shape in shapes] in ([2], [2, 1]) and shapes[0][-1:] == shapes[-1][-1:]
         parts = ("kernel", "bias") if is_dense else [place.rpartition("/")[2] for place in places]
         for place, part in zip(places, parts, strict=False):
-            entries[f"{weights.names.get(group, group)}/{part}"] = weights.arrays[place]
+            entries[f"{name}/{part}"] = weights.arrays[place]
     return Contents(path.name, entries)
 
 
@@ -93,26 +98,36 @@ def read_object(source: Any, request: Request) -> Contents:
         SourceError: It is not one head and no key was asked for.
     """
     name = type(source).__name__
+    is_model = hasattr(source, "get_layer")
     try:
         config = source.get_config()
         document = {"module": _module(source), "class_name": name, "config": config}
-        is_model = hasattr(source, "get_layer")
         layers = [_layer(config) for config in (_chain(document) if is_model else [document])]
+        found = {one.name: one for one in (source.layers if is_model else [source])}
     except Exception as cause:  # get_config is the user's where the class is
         raise SourceError(
             f"a source must be a Dense layer, or a Sequential or functional model of Keras, {name} gives no "
             f"configuration of one: {type(cause).__name__}: {cause}"
         ) from cause
+    layers = [_with_own_activation(layer, found.get(layer.name)) for layer in layers]
 
     def find(layer: _Layer) -> list[Entry]:
-        found = source.get_layer(layer.name) if is_model else source
-        if getattr(found, "lora_enabled", False):
+        weights = found[layer.name].get_weights()
+        if not weights:
+            raise SourceError(f"{name}: {layer.name} must have weights, it has none: build it, and train it")
+        if getattr(found[layer.name], "lora_enabled", False):
             raise SourceError(
                 f"{name}: {layer.name} has LoRA weights beside its kernel: save the model, which adds them"
             )
-        return _check_parts(name, layer, [to_entry(weight) for weight in found.get_weights()])
+        return _check_parts(name, layer, [to_entry(weight) for weight in weights])
 
     return _contents(name, layers, find, request)
+
+
+def _with_own_activation(layer: _Layer, found: Any) -> _Layer:
+    """Tell a function of the user's from Keras's of the same name, which its configuration does not."""
+    module = str(getattr(getattr(found, "activation", None), "__module__", "keras."))
+    return layer if module.startswith("keras.") else replace(layer, activation=_FOREIGN_ACTIVATION)
 
 
 def _check_parts(name: str, layer: _Layer, found: list[Entry]) -> list[Entry]:
@@ -176,7 +191,7 @@ def _link(name: str, layers: list[_Layer]) -> str:
 def _chain(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the configurations of the layers that lead to a model's output, the output's last.
 
-    A layer with several inputs begins the chain: what is before it is not one line of layers.
+    What is not one line of layers, each called once, is one layer of an unknown kind before them.
     """
     config = document["config"]
     if document["class_name"] == "Sequential":
@@ -185,33 +200,32 @@ def _chain(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     outputs = config["output_layers"]
     if len(outputs) == 1:
         outputs = outputs[0]  # Keras writes one output as it is, or in a list of its own
-    name = outputs[0]
-    if not isinstance(name, str):
+    if not isinstance(outputs[0], str):
         raise ValueError("a model must have one output")
-    chain = [layers[name]]
-    while len(chain) <= len(layers):
-        if chain[0]["class_name"] == "InputLayer":
-            return chain
+    chain = [layers[outputs[0]]]
+    while chain[0]["class_name"] != "InputLayer":
         before = _inputs(chain[0])
+        if not before or len(chain) > len(layers):
+            return [_UNKNOWN, *chain]
         if len(before) > 1:
             return chain
         chain.insert(0, layers[before[0]])
-    raise ValueError("layers must not form a ring")
+    return chain
 
 
 def _inputs(layer: Mapping[str, Any]) -> list[str]:
-    """Return the names of the layers that a layer is called on."""
-    (node,) = layer["inbound_nodes"]  # one that is called twice computes more than one layer
+    """Return the names of the layers that a layer is called on; none for one that is called several times."""
+    nodes = layer.get("inbound_nodes", [])
+    if len(nodes) != 1 or not isinstance(nodes[0], dict):
+        return []
     names = []
-    waiting = [*node["args"], *node["kwargs"].values()]
+    waiting = [*nodes[0]["args"], *nodes[0]["kwargs"].values()]
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict) and part.get("class_name") == "__keras_tensor__":
             names.append(part["config"]["keras_history"][0])
         elif isinstance(part, list | tuple):
             waiting += part
-    if not names:
-        raise ValueError("a layer must be called on another")
     return names
 
 
@@ -225,7 +239,7 @@ def _layer(config: Mapping[str, Any]) -> _Layer:
     activation = own.get("activation") or "linear"
     if isinstance(activation, dict):  # a function of the user's, whatever its name, or a layer
         is_softmax = activation.get("module") == "keras.layers" and activation.get("class_name") == "Softmax"
-        activation = _softmax(activation["config"]) if is_softmax else "a function that is not Keras's"
+        activation = _softmax(activation["config"]) if is_softmax else _FOREIGN_ACTIVATION
     if kind == "Softmax":
         activation = _softmax(own)
     return _Layer(str(own["name"]), kind, str(activation), own.get("use_bias", True) is True)

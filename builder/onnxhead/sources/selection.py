@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
@@ -52,12 +53,8 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     """
     key = request.weight_key or contents.weight_key or _find_weight(contents)
     layout = _layout(contents, key, request.layout)
-    if _last_name(key) in _REPARAMETRISED:
-        raise SourceError(
-            f"a weight must be the one that is used, {key} is a part that torch computes it from: remove the "
-            "parametrisation first, for example with torch.nn.utils.parametrize.remove_parametrizations"
-        )
     stored = _load(contents, key)
+    _refuse_parts(contents, key, stored)
     if stored.ndim == 1 and _last_name(key) == "coef_":
         stored = stored[np.newaxis]  # as some of scikit-learn's binary estimators keep it
     weight = stored.T if layout == "features-first" else stored
@@ -110,9 +107,16 @@ def _find_weight(contents: Contents) -> str:
 
 
 def _likeliest(contents: Contents, keys: list[str]) -> str:
-    """Return the weight that has a row per label, or else the last one."""
+    """Return the weight that has a row per label, or else the least deep one, of those the last by number."""
     classes = None if contents.labels is None else len(contents.labels)
-    return next((key for key in keys if (contents.entries[key].shape or ())[:1] == (classes,)), keys[-1])
+    for key in keys:
+        if (contents.entries[key].shape or ())[:1] == (classes,):
+            return key
+    least = min(map(_depth, keys))
+    return max(
+        (key for key in keys if _depth(key) == least),
+        key=lambda key: [(part.zfill(9) if part.isdecimal() else part) for part in re.split(r"(\d+)", key)],
+    )
 
 
 def _usual_keys(contents: Contents) -> list[str]:
@@ -136,12 +140,28 @@ def _matrices(contents: Contents) -> list[str]:
 
 
 def _rivals(contents: Contents, key: str) -> list[str]:
-    """Return layers that may be the last one instead: as wide as `key`, or reading what it gives."""
-    shape = contents.entries[key].shape
-    if shape is None or len(shape) != 2:
+    """Return weights that may be the last one instead, no deeper inside the model than `key`.
+
+    They read what it gives, are as wide and as long, or are less deep and read what it reads.
+    """
+    chosen = contents.entries[key].shape
+    if chosen is None or len(chosen) != 2:
         return []
-    others = {other: contents.entries[other].shape or () for other in _matrices(contents) if other != key}
-    return [other for other, found in others.items() if found == shape or found[1:] == shape[:1]]
+    classes, features = chosen
+    found = []
+    for other, entry in contents.entries.items():
+        shape = tuple(entry.shape or ())
+        is_matrix = len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+        if other == key or not is_matrix or _depth(other) > _depth(key):
+            continue
+        is_less_deep = _depth(other) < _depth(key) and shape[1] == features
+        if shape[1] == classes or shape == chosen or is_less_deep:
+            found.append(other)
+    return found
+
+
+def _depth(key: str) -> int:
+    return key.replace("/", ".").count(".")
 
 
 def _refuse_hidden_layer(contents: Contents, key: str) -> None:
@@ -153,6 +173,22 @@ def _refuse_hidden_layer(contents: Contents, key: str) -> None:
                 "for the last layer alone, whose features are what the hidden layer gives, ask for it with "
                 f"--weight-key {key} (weight_key=)"
             )
+
+
+def _refuse_parts(contents: Contents, key: str, stored: NDArray[Any]) -> None:
+    """Raise for an array that is not the weight itself, but one of the parts that it is computed from."""
+    reason = ""
+    if _last_name(key) in _REPARAMETRISED:
+        reason = "remove the parametrisation, torch.nn.utils.parametrize.remove_parametrizations"
+    elif any(other.startswith(key.partition("base_layer")[0] + "lora_") for other in contents.entries):
+        reason = "merge the LoRA weights beside it, model.merge_and_unload()"
+    elif stored.dtype.kind in "iu" and stored.dtype.itemsize == 1:
+        reason = f"{stored.dtype} is what a quantised layer keeps, load the model without quantisation"
+    if reason:
+        raise SourceError(
+            f"a weight must be the one that is used, {key} is a part that it is computed from: {reason}, and "
+            "save again"
+        )
 
 
 def _partner(weight_key: str) -> str:
@@ -187,8 +223,9 @@ def _find_bias(
 def _lone_biases(contents: Contents, shape: tuple[int, ...]) -> Iterator[str]:
     """Yield what may be the bias of a head under another name: of its length, and of no other layer."""
     for key, entry in contents.entries.items():
-        weight_key = key.removesuffix("bias") + "weight"
-        if "bias" in _last_name(key) and entry.shape == shape and weight_key not in contents.entries:
+        layer = key.removesuffix("bias")
+        is_of_another = {f"{layer}weight", f"{layer}kernel"} & set(contents.entries)
+        if "bias" in _last_name(key) and entry.shape == shape and not is_of_another:
             yield key
 
 

@@ -68,7 +68,7 @@ def _to_array(tensor: Any) -> Any:
 def _is_layer(layer: Any, kind: str) -> bool:
     """Tell torch's own class, whose computation is known, from one that extends it or has hooks."""
     is_own = type(layer).__name__ == kind and type(layer).__module__.startswith("torch.nn.modules.")
-    return is_own and not (layer._forward_hooks or layer._forward_pre_hooks)
+    return is_own and not (layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer))
 
 
 def _key(prefix: str) -> str:

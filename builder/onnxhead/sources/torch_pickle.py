@@ -213,6 +213,10 @@ def _container(*pairs: Any) -> dict[Any, Any]:
     return dict(_pairs([part for pair in getattr(items, "items", lambda: items)() for part in pair]))
 
 
+def _set(items: Any = ()) -> set[Any]:
+    return set(map(_key, items))
+
+
 def _tensor(
     storage: Any,
     offset: Any,
@@ -234,6 +238,8 @@ def _parameter(tensor: Any, *_: Any) -> Any:
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "__builtin__ set": _set,
+    "builtins set": _set,
     "collections Counter": _container,
     "collections OrderedDict": _container,
     "torch Size": tuple,
