@@ -12,10 +12,12 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import Perceptron, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import LinearSVC
 
 import onnxhead
 from onnxhead.reference import refer
@@ -48,12 +50,12 @@ RIGHT = [
 
 
 def convert(estimator, tmp_path: Path, **options: object) -> Path:
+    if hasattr(estimator, "predict_proba"):
+        options = {"zipmap": False, **options}
     path = tmp_path / "skl2onnx.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = skl2onnx.to_onnx(
-            estimator, ROWS[:1], options={"zipmap": False, **options}, target_opset=OPSETS
-        )
+        model = skl2onnx.to_onnx(estimator, ROWS[:1], options=options, target_opset=OPSETS)
     path.write_bytes(model.SerializeToString())
     return path
 
@@ -80,15 +82,62 @@ def test_where_skl2onnx_is_right_both_agree_and_its_file_is_read(make, classes: 
     assert {node.domain for node in onnx.load(report.path).graph.node} == {""}
 
 
-@pytest.mark.parametrize("zipmap", [True, "columns"])
-def test_files_with_dictionaries_and_columns(zipmap, tmp_path: Path) -> None:
+@pytest.mark.parametrize("zipmap", [True, False, "columns"])
+def test_dictionaries_tables_and_columns_are_read(zipmap, tmp_path: Path) -> None:
     estimator = fit(Case("", logistic, "", ""), FEATURES, LABELS)
-    path = convert(estimator, tmp_path, zipmap=zipmap)
-    if zipmap == "columns":
-        with pytest.raises(onnxhead.OnnxHeadError, match="none of them"):
-            onnxhead.read(path)
-        return
-    assert np.array_equal(onnxhead.read(path).weight, estimator.coef_.astype(np.float32))
+    head = onnxhead.read(convert(estimator, tmp_path, zipmap=zipmap))
+    assert np.array_equal(head.weight, estimator.coef_.astype(np.float32))
+    assert head.labels == (0, 1, 2)
+
+
+@pytest.mark.parametrize("zipmap", [True, False, "columns"])
+def test_the_labels_are_those_of_the_whole_not_of_its_parts(zipmap, tmp_path: Path) -> None:
+    make = lambda: OneVsRestClassifier(SGDClassifier(loss="log_loss", random_state=0))  # noqa: E731
+    estimator = fit(Case("", make, "", ""), FEATURES, np.array(["ham", "spam"])[(LABELS > 0).astype(int)])
+    assert onnxhead.read(convert(estimator, tmp_path, zipmap=zipmap)).labels == ("ham", "spam")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize(
+    "make",
+    [
+        LinearSVC,
+        RidgeClassifier,
+        Perceptron,
+        lambda: SGDClassifier(random_state=0),
+    ],
+)
+def test_scores_alone_need_the_link(make, classes: int, tmp_path: Path) -> None:
+    labels = np.array(["ant", "bee", "cat"])[np.minimum(LABELS, classes - 1)]
+    estimator = fit(Case("", make, "", ""), FEATURES, labels)
+    path = convert(estimator, tmp_path)
+    with pytest.raises(
+        onnxhead.OnnxHeadError, match="a head must have probabilities, skl2onnx.onnx has scores alone"
+    ):
+        onnxhead.read(path)
+    head, own = onnxhead.read(path, link="softmax"), onnxhead.read(estimator, link="softmax")
+    assert np.abs(refer(head, ROWS).probabilities - refer(own, ROWS).probabilities).max() < 1e-4
+    assert head.labels == own.labels
+
+
+def test_raw_scores_are_not_taken_for_another_link(tmp_path: Path) -> None:
+    for make in (logistic, lambda: SGDClassifier(loss="log_loss", random_state=0)):
+        for labels in (LABELS, LABELS > 0):
+            estimator = fit(Case("", make, "", ""), FEATURES, labels)
+            path = convert(estimator, tmp_path, raw_scores=True)
+            with pytest.raises(onnxhead.OnnxHeadError, match="skl2onnx.onnx has scores alone: name the link"):
+                onnxhead.read(path)
+
+
+def test_a_network_of_linear_layers_and_its_labels(tmp_path: Path) -> None:
+    make = lambda: MLPClassifier((7, 5), activation="identity", max_iter=20, random_state=0)  # noqa: E731
+    estimator = fit(Case("", make, "", ""), FEATURES, LABELS)
+    head = onnxhead.read(convert(estimator, tmp_path))
+    assert np.abs(refer(head, ROWS).probabilities - estimator.predict_proba(FEATURES)).max() < 1e-5
+    assert head.features == 4
+    truth = np.stack([LABELS == 0, LABELS > 0, FEATURES[:, 0] > 6], axis=1).astype(int)
+    several = fit(Case("", lambda: MLPClassifier((), max_iter=20, random_state=0), "", ""), FEATURES, truth)
+    assert onnxhead.read(convert(several, tmp_path)).link == "sigmoid"
 
 
 def test_several_labels_per_row(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from onnxhead.sources.onnx_layers import (
     last_layers,
     read_layer,
 )
-from onnxhead.sources.onnx_link import find_link
+from onnxhead.sources.onnx_link import Found, find_link
 from onnxhead_runtime.errors import ModelError, SourceError
 
 
@@ -69,13 +69,13 @@ def _read_foreign(model: ModelFile, request: Request) -> Contents:
             "after a head's linear layer there must be softmax, sigmoid or one-vs-rest, or nothing, what "
             f"{name} computes after node {layer.node} is none of them"
         )
-    linear, folding = found
-    if linear.link is None and layer.labels is not None:
+    linear = found.linear
+    if linear.link is None and (graph.is_pipeline or layer.labels is not None):
         linear = _check_scores(linear, request, name)
-    labels = _labels(graph, layer, 2 if len(linear.weight) == 1 else len(linear.weight))
+    labels = _labels(graph, layer, found, 2 if len(linear.weight) == 1 else len(linear.weight))
     if labels is None and linear.link and len(linear.weight) == 1:
         labels = unit_link("sigmoid", 1)[1]
-    return replace(linear, labels=labels).to_contents(place, folding)
+    return replace(linear, labels=labels).to_contents(place, found.folding)
 
 
 def _check_scores(linear: Linear, request: Request, name: str) -> Linear:
@@ -85,7 +85,7 @@ def _check_scores(linear: Linear, request: Request, name: str) -> Linear:
             f"a head must have probabilities, {name} has scores alone: name the link that turns them into "
             "probabilities (--link, link=)"
         )
-    if is_antisymmetric(linear.weight, linear.bias) and request.link == "softmax":
+    if is_antisymmetric(linear.weight, linear.bias):
         return replace(linear, weight=linear.weight[1:], bias=linear.bias[1:])
     return linear
 
@@ -157,10 +157,10 @@ def _check_width(graph: Graph, layer: Layer, model: ModelFile) -> None:
         )
 
 
-def _labels(graph: Graph, layer: Layer, classes: int) -> Sequence[Any] | None:
-    """Return the labels that the file names for the classes of a layer."""
+def _labels(graph: Graph, layer: Layer, found: Found, classes: int) -> Sequence[Any] | None:
+    """Return the labels that the file names for the classes of a layer, and answers with."""
     following = graph.descendants(layer.scores)
-    stated: list[Any] = []
+    stated: list[Any] = [layer.labels]
     for node in graph.nodes:
         if not following.intersection(node.output):
             continue
@@ -170,9 +170,13 @@ def _labels(graph: Graph, layer: Layer, classes: int) -> Sequence[Any] | None:
         elif node.op_type in ("ArrayFeatureExtractor", "Gather") and node.input[1] in following:
             table = graph.constant(node.input[0])
             stated.append(None if table is None else table.ravel().tolist())
-    for labels in [*stated, layer.labels]:
-        if labels is not None and len(labels) == classes:
-            return [label.decode() if isinstance(label, bytes) else label for label in labels]
+    for labels in reversed(stated):  # the one nearest to the output first
+        if labels is None or len(labels) != classes:
+            continue
+        texts = [label.decode() if isinstance(label, bytes) else label for label in labels]
+        answers = [texts[decision] for decision in found.decisions]
+        if found.linear.link == "sigmoid" or not found.labels or answers in found.labels:
+            return texts
     return None
 
 

@@ -20,6 +20,7 @@ from onnxhead.sources.onnx_graph import Graph, attributes
 from onnxhead_runtime.errors import SourceError
 
 _CORE = ("", "ai.onnx")
+_NO_BIAS = "no bias"
 # Of these the answer is the first input, in inference and for a batch of rows.
 _UNCHANGED_OPERATORS = {"Cast", "Dropout", "Flatten", "Identity"}
 
@@ -129,10 +130,16 @@ def fold(graph: Graph, layer: Layer) -> Layer:
 
 
 def read_layer(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
-    """Yield the layer that a node is, if it is one."""
+    """Yield the layer that a node is, if it is one, with the constants that are added to its scores."""
     if node.op_type == "LinearClassifier" and node.domain == "ai.onnx.ml":
         yield _linear_classifier(node)
-    elif node.domain in _CORE and node.op_type == "Gemm":
+    else:
+        yield from (_with_bias(graph, layer) for layer in _matrix(graph, node))
+
+
+def _matrix(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
+    """Yield a node as a layer of its own, if it is a Gemm or a MatMul with constants."""
+    if node.domain in _CORE and node.op_type == "Gemm":
         yield from _gemm(graph, node)
     elif node.domain in _CORE and node.op_type == "MatMul":
         yield from _matmul(graph, node)
@@ -153,31 +160,34 @@ def _gemm(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
         weight = weight * weight.dtype.type(alpha)
     if beta != 1.0:
         bias = bias * bias.dtype.type(beta)
-    yield _with_bias(graph, node, weight, bias, bias_key)
+    yield _layer(node, weight, bias, bias_key or _NO_BIAS)
 
 
 def _matmul(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
     stored = graph.constant(node.input[1])
     if stored is not None and stored.ndim == 2:
-        yield _with_bias(graph, node, stored.T, np.zeros(1, stored.dtype), "")
+        yield _layer(node, stored.T, np.zeros(1, stored.dtype), _NO_BIAS)
 
 
-def _with_bias(
-    graph: Graph, node: onnx.NodeProto, weight: NDArray[Any], bias: NDArray[Any], bias_key: str
-) -> Layer:
-    """Return a layer with the constants that are added to its scores before anything else reads them."""
-    scores, keys = node.output[0], [bias_key] if bias_key else []
+def _layer(node: onnx.NodeProto, weight: NDArray[Any], bias: NDArray[Any], bias_key: str) -> Layer:
     bias = np.broadcast_to(bias.ravel(), (len(weight),))
-    while len(following := graph.consumers(scores)) == 1:
+    keys = (node.input[1], bias_key)
+    return Layer(node.name or node.output[0], node.input[0], node.output[0], weight, bias, keys)
+
+
+def _with_bias(graph: Graph, layer: Layer) -> Layer:
+    """Return a layer with the constants that are added to its scores before anything else reads them."""
+    while len(following := graph.consumers(layer.scores)) == 1:
         after = following[0]
         step = _elementwise(graph, after) if after.op_type in ("Add", "Sub") else None
-        if step is None or step.source != scores or not step.fits(len(weight)):
+        if step is None or step.source != layer.scores or not step.fits(len(layer.weight)):
             break
-        bias = bias + step.shift.astype(bias.dtype)
-        keys += [name for name in after.input if name != scores]
-        scores = after.output[0]
-    names = (node.input[1], " + ".join(keys) or "no bias")
-    return Layer(node.name or node.output[0], node.input[0], scores, weight, bias, names)
+        added = [name for name in after.input if name != layer.scores]
+        names = [name for name in (layer.keys[1], *added) if name != _NO_BIAS]
+        bias = layer.bias + step.shift.astype(layer.bias.dtype)
+        keys = (layer.keys[0], " + ".join(names))
+        layer = replace(layer, bias=bias, scores=after.output[0], keys=keys)
+    return layer
 
 
 def _linear_classifier(node: onnx.NodeProto) -> Layer:
@@ -214,10 +224,8 @@ def _step(graph: Graph, node: onnx.NodeProto) -> _Step | None:
     if node.op_type in _UNCHANGED_OPERATORS:
         return _Step(node.input[0], np.ones(1), np.zeros(1)) if _is_unchanged(node) else None
     if node.op_type in ("Gemm", "MatMul"):
-        for layer in read_layer(graph, node):
-            if layer.scores == node.output[0]:
-                factor, shift = layer.weight.astype(np.float64), layer.bias.astype(np.float64)
-                return _Step(layer.features, factor, shift)
+        for layer in _matrix(graph, node):
+            return _Step(layer.features, layer.weight.astype(np.float64), layer.bias.astype(np.float64))
     if node.op_type in ("Add", "Sub", "Mul", "Div"):
         return _elementwise(graph, node)
     return None

@@ -6,74 +6,99 @@ random rows decide: its probabilities are those of exactly one link, or the laye
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import helper
 
 from onnxhead.head import Folding
 from onnxhead.rows import decision_rows, distance
 from onnxhead.sources.contents import Linear
 from onnxhead.sources.onnx_graph import Graph
 from onnxhead.sources.onnx_layers import Layer, is_antisymmetric
+from onnxhead.sources.onnx_tail import run_tail
 from onnxhead_runtime import links
 from onnxhead_runtime.contract import LINKS
 from onnxhead_runtime.errors import SourceError
-from onnxhead_runtime.providers import open_session
 
-_TOLERANCE = 1e-4
+_TOLERANCE, _HALF_TOLERANCE = 1e-4, 8e-3  # of files in float32 and in float16
 _UNIT_ROUNDOFFS = 64 * 2.0**-24  # of the file's float32 arithmetic, per term of a logit
-# What may be run: arithmetic whose answers are no larger than what goes in. No loops, no generators.
-_OPERATORS = set(
-    "Abs Add And ArgMax ArgMin ArrayFeatureExtractor Cast Ceil Clip Concat Constant Div Dropout Elu "  # noqa: SIM905
-    "Equal Erf Exp Flatten Floor Gather Gelu Gemm Greater GreaterOrEqual HardSigmoid Hardmax Identity IsNaN "
-    "LabelEncoder LeakyRelu Less LessOrEqual LinearClassifier Log LogSoftmax LpNormalization MatMul Max Mean "
-    "Min Mul Neg Normalizer Not Or Pow Reciprocal ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean "
-    "ReduceMin ReduceSum Relu Reshape Round Scaler Shape Sigmoid Sign Slice Softmax Softplus Split Sqrt "
-    "Squeeze Sub Sum Tanh TopK Transpose Unsqueeze Where".split()
-)
-_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _LARGEST_TOLERANCE = 0.01  # the probabilities of two links differ by more
 
 
-def find_link(graph: Graph, layer: Layer) -> tuple[Linear, Folding] | None:
-    """Find the link of a layer; it is None where the file shows nothing but scores.
+def find_link(graph: Graph, layer: Layer) -> Found | None:
+    """Find the link of a layer.
 
     Returns:
         None where the file's answers are those of no link.
+
+    Raises:
+        SourceError: What follows the layer does not run, or is not plain arithmetic.
     """
     weight, bias = layer.weight.astype(np.float64), layer.bias.astype(np.float64)
     temperature = _temperature(graph, layer)
-    rows = decision_rows(weight, bias, temperature)
-    rows, answers = _run(graph, layer, rows)
-    found = layer.to_linear()
-    logits = rows @ weight.T + bias
-    tolerance = _tolerance(rows, weight, bias, temperature)
-    errors = [distance(logits, answer) for answer in answers]
+    answers = run_tail(graph, layer, decision_rows(weight, bias, temperature))
+    logits = answers.rows @ weight.T + bias
+    tolerance = _tolerance(layer, answers.rows, temperature)
+    errors = [_logits_error(logits, table, temperature) for table in answers.tables]
     shown = [error for error in errors if error < tolerance * max(1.0, temperature)]
-    logits_error = min(shown, default=None)
-    for hypothesis in _hypotheses(replace(found, temperature=temperature)):
-        expected = _probabilities(hypothesis, rows)
-        error = min((_error(expected, answer) for answer in answers), default=np.inf)
+    linear = layer.to_linear()
+    for hypothesis in _hypotheses(replace(linear, temperature=temperature)):
+        expected = _probabilities(hypothesis, answers.rows)
+        error = min((_error(expected, table) for table in answers.tables), default=np.inf)
         if error < tolerance:
-            return hypothesis, Folding(layer.steps, logits_error, error, len(rows))
-    scaled = [error for answer in answers if (error := distance(logits / temperature, answer)) < tolerance]
-    if not answers or len(shown) + (len(scaled) if temperature != 1 else 0) < len(answers):
+            folding = Folding(layer.steps, min(shown, default=None), error, len(logits))
+            return Found(hypothesis, folding, answers.labels, expected.argmax(axis=1))
+    if answers.skipped:
+        raise SourceError(
+            "the link of a layer is found by running what follows it, which must be plain arithmetic, it is "
+            f"{', '.join(answers.skipped[:5])}"
+        )
+    classes = 1 if is_antisymmetric(weight, bias) else len(weight)
+    wide = [table for table in answers.tables if table.shape[1] >= classes]
+    if not shown or len(shown) < len(wide):
         return None
-    return found, Folding(layer.steps, logits_error, None, len(rows))
+    if any(distance(logits, table) < tolerance for table in answers.tables):
+        linear = replace(linear, temperature=temperature)
+    elif temperature != 1:  # the file shows z / T alone, and those are its logits
+        linear = replace(linear, weight=weight / temperature, bias=bias / temperature)
+    decisions = logits.argmax(axis=1) if len(weight) > 1 else (logits[:, 0] > 0).astype(np.intp)
+    return Found(linear, Folding(layer.steps, min(shown), None, len(logits)), answers.labels, decisions)
 
 
-def _tolerance(
-    rows: NDArray[np.float64], weight: NDArray[np.float64], bias: NDArray[np.float64], temperature: float
-) -> float:
-    terms = np.abs(rows) @ np.abs(weight).T + np.abs(bias)
-    return min(_TOLERANCE + _UNIT_ROUNDOFFS * 2 / temperature * float(terms.max()), _LARGEST_TOLERANCE)
+def _logits_error(logits: NDArray[np.float64], table: NDArray[np.float64], temperature: float) -> float:
+    """Compare with logits, divided or not; of two classes with the [-d, d] of one logit, or d alone."""
+    readings = [logits, logits / temperature]
+    if logits.shape[1] == 2 and np.array_equal(logits[:, 0], -logits[:, 1]):
+        readings.append(logits[:, 1:])
+    if logits.shape[1] == 1:
+        readings.append(np.concatenate([-logits, logits], axis=1))
+    return min(distance(reading, table) for reading in readings)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A layer with its link.
+
+    Attributes:
+        linear: The layer; its link is None where the file shows nothing but scores.
+        folding: How far it is from the file.
+        labels: What the file answers beside numbers, one list of (rows,) per output.
+        decisions: The class that each of these rows must have.
+    """
+
+    linear: Linear
+    folding: Folding
+    labels: list[list[Any]]
+    decisions: NDArray[np.intp]
+
+
+def _tolerance(layer: Layer, rows: NDArray[np.float64], temperature: float) -> float:
+    terms = float((np.abs(rows) @ np.abs(layer.weight.astype(np.float64)).T + np.abs(layer.bias)).max())
+    least = _HALF_TOLERANCE if layer.weight.dtype == np.float16 else _TOLERANCE
+    return min(least + _UNIT_ROUNDOFFS * 2 / temperature * terms, _LARGEST_TOLERANCE)
 
 
 def _hypotheses(linear: Linear) -> Iterator[Linear]:
@@ -118,88 +143,3 @@ def _temperature(graph: Graph, layer: Layer) -> float:
         if node.input[0] == layer.scores:
             return float(constant.item())
     return 1.0
-
-
-def _run(
-    graph: Graph, layer: Layer, rows: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Run the part of the file that depends on the features.
-
-    Returns:
-        The rows as the file takes them, rounded to its type, and the tables of numbers after the scores.
-    """
-    outputs, nodes = _after(graph, layer)
-    for node in nodes:
-        if node.op_type not in _OPERATORS or node.domain not in _DOMAINS:
-            raise SourceError(
-                "the link of a layer is found by running what follows it, which must be plain arithmetic, "
-                f"{node.name or node.output[0]} is {node.op_type}"
-            )
-    kind = graph.element_type(layer.features, layer.weight.dtype)
-    taken = rows.astype(helper.tensor_dtype_to_np_dtype(kind))
-    rows = taken.astype(np.float64)
-    if not outputs:
-        return rows, []
-    model = onnx.ModelProto(ir_version=graph.proto.ir_version)
-    model.opset_import.extend(graph.proto.opset_import)
-    model.graph.name = "tail"
-    model.graph.node.extend(nodes)
-    needed = {name for node in nodes for name in node.input}
-    model.graph.initializer.extend(graph.initializers(needed))
-    model.graph.input.append(helper.make_tensor_value_info(layer.features, kind, ["batch", rows.shape[1]]))
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tail.onnx"
-        try:
-            path.write_bytes(model.SerializeToString())
-            session, _ = open_session(str(path), "cpu")
-            answers = session.run(outputs, {layer.features: taken})
-        except Exception as cause:  # protobuf and onnxruntime share no base
-            reason = str(cause).replace(str(path), "it")
-            raise SourceError(
-                f"the link of a layer is found by running what follows it, which does not run: {reason}"
-            ) from cause
-    return rows, [_table(answer) for answer in answers if _is_table(answer)]
-
-
-def _is_table(answer: Any) -> bool:
-    return isinstance(answer, np.ndarray) and answer.dtype.kind == "f" and answer.ndim in (1, 2)
-
-
-def _table(answer: NDArray[Any]) -> NDArray[np.float64]:
-    return answer.astype(np.float64).reshape(len(answer), -1)
-
-
-def _after(graph: Graph, layer: Layer) -> tuple[list[str], list[onnx.NodeProto]]:
-    """Return the outputs that depend on the scores, and the nodes that give them, in order."""
-    following = graph.descendants(layer.scores)
-    outputs: list[str] = []
-    used: set[str] = set()
-    for value in graph.proto.graph.output:
-        name = value.name
-        if name in graph.producers and graph.producers[name].op_type == "ZipMap":
-            name = graph.producers[name].input[0]  # the same numbers, before they are put into dictionaries
-        needed = _before(graph, name, layer.features)
-        if needed and name in following and name not in outputs:
-            outputs.append(name)
-            used |= needed
-    after = [node for node in graph.nodes if used.intersection(node.output)]
-    return outputs, [node for node in after if layer.features not in node.output]
-
-
-def _before(graph: Graph, name: str, features: str) -> set[str] | None:
-    """Return all tensors that a tensor depends on, as far as the features; None for other inputs."""
-    needed: set[str] = set()
-    waiting = [name]
-    while waiting:
-        tensor = waiting.pop()
-        if tensor in needed or not tensor:
-            continue
-        needed.add(tensor)
-        if tensor == features:
-            continue
-        if tensor in graph.inputs:
-            return None
-        if tensor in graph.producers:
-            waiting += graph.producers[tensor].input
-    return needed
