@@ -99,6 +99,11 @@ def read_object(source: Any, request: Request) -> Contents:
     """
     name = type(source).__name__
     is_model = hasattr(source, "get_layer")
+    if not type(source).__module__.startswith("keras.") and request.weight_key is None:
+        raise SourceError(
+            f"a source must be Keras's own layer or model, {name} extends one, and its call may do anything: "
+            "name the kernel of its last layer with weight_key, as NAME/kernel"
+        )
     try:
         config = source.get_config()
         document = {"module": _module(source), "class_name": name, "config": config}
