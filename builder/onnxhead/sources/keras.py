@@ -33,12 +33,14 @@ class _Layer:
         kind: Its class, with its module where that is not Keras's.
         activation: The activation that it ends in, `linear` for none.
         has_bias: Whether it has a bias.
+        units: How many numbers it gives, where it says.
     """
 
     name: str
     kind: str
     activation: str
     has_bias: bool
+    units: Any
 
 
 def read(path: Path, request: Request) -> Contents:
@@ -60,10 +62,8 @@ def read(path: Path, request: Request) -> Contents:
     weights = read_weights(path)
 
     def find(layer: _Layer) -> list[Entry]:
-        held = [key for key in weights.arrays if key.startswith(f"{groups[layer.name]}/")]
-        named = weights.names.get(groups[layer.name], layer.name)
-        found = [weights.arrays[key] for key in sorted(held)]
-        return _check_parts(path.name, layer, found if named == layer.name else [])
+        held = sorted(key for key in weights if key.startswith(f"{groups[layer.name]}/"))
+        return _check_parts(path.name, layer, [weights[key] for key in held])
 
     return _contents(path.name, layers, find, request)
 
@@ -76,18 +76,15 @@ def read_h5(path: Path, _request: Request) -> Contents:
     """
     weights = read_weights(path)
     groups: dict[str, list[str]] = {}
-    for place in weights.arrays:
+    for place in weights:
         groups.setdefault(place.rpartition("/")[0], []).append(place)
     entries = {}
-    names = [weights.names.get(group, group) for group in groups]
     for group, places in groups.items():
-        name = weights.names.get(group, group)
-        name = name if names.count(name) == 1 else group  # layers inside layers may have one name
-        shapes = [weights.arrays[place].shape or () for place in places]
+        shapes = [weights[place].shape or () for place in places]
         is_dense = [len(shape) for shape in shapes] in ([2], [2, 1]) and shapes[0][-1:] == shapes[-1][-1:]
         parts = ("kernel", "bias") if is_dense else [place.rpartition("/")[2] for place in places]
         for place, part in zip(places, parts, strict=False):
-            entries[f"{name}/{part}"] = weights.arrays[place]
+            entries[f"{group.removesuffix('/vars')}/{part}"] = weights[place]
     return Contents(path.name, entries)
 
 
@@ -137,8 +134,10 @@ def _with_own_activation(layer: _Layer, found: Any) -> _Layer:
 
 def _check_parts(name: str, layer: _Layer, found: list[Entry]) -> list[Entry]:
     """Return the kernel, and the bias where there is one, if that is all that a layer holds."""
-    ranks = [len(entry.shape or ()) for entry in found]
-    if ranks != ([2, 1] if layer.has_bias else [2]):
+    shapes = [entry.shape or () for entry in found]
+    units = [shape[-1:] for shape in shapes]
+    ranks = [len(shape) for shape in shapes]
+    if ranks != ([2, 1] if layer.has_bias else [2]) or units != len(units) * [(layer.units,)]:
         raise SourceError(
             f"{name}: {layer.name} must have the kernel and the bias that its configuration states, its "
             f"weights are {', '.join(map(str, found)) or 'none'}; a quantised layer cannot be read"
@@ -247,7 +246,8 @@ def _layer(config: Mapping[str, Any]) -> _Layer:
         activation = _softmax(activation["config"]) if is_softmax else _FOREIGN_ACTIVATION
     if kind == "Softmax":
         activation = _softmax(own)
-    return _Layer(str(own["name"]), kind, str(activation), own.get("use_bias", True) is True)
+    has_bias = own.get("use_bias", True) is True
+    return _Layer(str(own["name"]), kind, str(activation), has_bias, own.get("units"))
 
 
 def _softmax(config: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,27 +17,15 @@ from onnxhead.sources.contents import Entry
 from onnxhead_runtime.errors import SourceError
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What a file of weights holds.
+def read_weights(path: Path) -> dict[str, Entry]:
+    """List the arrays of a .keras archive or a .weights.h5 file by place, such as `layers/dense/vars/0`.
 
-    Attributes:
-        arrays: The arrays by their place, such as `layers/dense/vars/0`.
-        names: The layer's own name by its place, such as `layers/dense/vars`, where the file has it.
-    """
-
-    arrays: dict[str, Entry]
-    names: dict[str, str]
-
-
-def read_weights(path: Path) -> Weights:
-    """List the arrays of a .keras archive or a .weights.h5 file; they are read when they are asked for.
+    They are read when they are asked for. Attributes are not read: libhdf5 loops for ever on broken ones.
 
     Raises:
         SourceError: h5py is missing, or the file is none.
     """
     arrays: dict[str, Entry] = {}
-    names: dict[str, str] = {}
     with _open(path) as file:
         if "model_config" in file.attrs:
             raise SourceError(
@@ -47,15 +34,17 @@ def read_weights(path: Path) -> Weights:
             )
 
         def visit(place: str, item: Any) -> None:
-            place = str(place)
             if hasattr(item, "dtype"):
-                dtype = str(item.attrs.get("dtype", item.dtype))
+                place = str(place)
+                dtype = "bfloat16" if _is_bfloat16(item.dtype) else str(item.dtype)
                 arrays[place] = Entry(tuple(item.shape), dtype, partial(_load, path, place))
-            elif isinstance(item.attrs.get("name"), str):
-                names[place] = item.attrs["name"]
 
         file.visititems(visit)  # the groups and datasets of this file alone, no links to others
-    return Weights(arrays, names)
+    return arrays
+
+
+def _is_bfloat16(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind == "V" and dtype.itemsize == 2  # HDF5 has no such type: Keras writes two bytes
 
 
 @contextlib.contextmanager
@@ -90,6 +79,6 @@ def _load(path: Path, place: str) -> NDArray[Any]:
         if dataset.external or dataset.is_virtual or dataset.id.get_storage_size() != dataset.nbytes:
             raise SourceError(f"{path.name}: {place} must lie in the file itself, uncompressed")
         array = np.asarray(dataset[()])
-        if dataset.attrs.get("dtype") == "bfloat16":  # the upper half of a float32
+        if _is_bfloat16(array.dtype):  # the upper half of a float32
             return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         return array
