@@ -361,6 +361,12 @@ def test_malformed_graphs_are_refused(nodes: list, tmp_path: Path) -> None:
         onnxhead.read(build(tmp_path / "m.onnx", nodes, constants=constants))
 
 
+def test_the_labels_nearest_to_the_output_are_the_files(tmp_path: Path) -> None:
+    zipmap = node("ZipMap", "p", "y", domain="ai.onnx.ml", classlabels_strings=["x", "y", "z"])
+    path = build(tmp_path / "m.onnx", [classifier(post_transform="SOFTMAX"), zipmap])
+    assert onnxhead.read(path).labels == ("x", "y", "z")
+
+
 def test_scores_of_a_classifier_alone_need_the_link(tmp_path: Path) -> None:
     path = build(
         tmp_path / "m.onnx", [classifier(post_transform="NONE"), node("Identity", "p", "y")], "label y"
