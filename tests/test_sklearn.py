@@ -396,8 +396,6 @@ def test_a_head_that_float32_cannot_carry_is_warned_of(tmp_path: Path) -> None:
         report = onnxhead.save(onnxhead.read(estimator), tmp_path / "head.onnx")
         assert (report.check.uncertainty > 0.01) == is_warned
         assert any(line.startswith("WARNING") for line in report_lines(report)) == is_warned
-    close = onnxhead.Head([[1e6, 1e6], [1e6, 1e6 + 1]], [0, 0])  # whose rows cancel each other
-    assert onnxhead.save(close, tmp_path / "head.onnx").check.uncertainty > 0.01
 
 
 def test_skops_files_are_the_estimator(tmp_path: Path) -> None:
