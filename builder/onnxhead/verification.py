@@ -18,6 +18,7 @@ from onnxhead_runtime import load
 _FIXED_ROWS, _RANDOM_ROWS, _NEAR_ROWS = 3, 13, 16
 _LARGEST_LOGIT = 2.0**100
 _LARGEST_FEATURE = 2.0**60
+_SAMPLED_VALUES = 2**22
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def checking_rows(head: Head) -> NDArray[np.float32]:
 
 
 def _near_decision(head: Head) -> NDArray[np.float64]:
-    # the first of two classes may be zero, which tells nothing
+    # the first of two classes may be zero, which tells nothing; of very many classes a sample is enough
     first = 1 if head.classes == 2 and not head.weight[0].any() else 0
-    weight, bias = head.weight[first:].astype(np.float64), head.bias[first:].astype(np.float64)
+    step = max(1, head.weight.size // _SAMPLED_VALUES)
+    weight, bias = (part[first::step].astype(np.float64) for part in (head.weight, head.bias))
     return decision_rows(weight, bias, head.temperature, _NEAR_ROWS)
