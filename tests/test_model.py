@@ -72,17 +72,15 @@ def test_the_table_of_releases_is_ordered_and_ends() -> None:
 
 
 def test_the_table_of_releases_is_right_for_the_installed_one(abc) -> None:
-    """A file at the limits loads; one beyond either does not."""
+    """A file at the limits loads; one beyond either does not, in a release that the table knows."""
     import onnxruntime
 
     installed = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
     limits = [r for r in RELEASES if tuple(map(int, r.version.split("."))) <= installed][-1]
     model = onnxhead.compose(abc)
-    for ir_version, opset, loads in (
-        (limits.ir_version, limits.opset, True),
-        (limits.ir_version + 1, limits.opset, False),
-        (limits.ir_version, limits.opset + 1, False),
-    ):
+    beyond = [(limits.ir_version + 1, limits.opset, False), (limits.ir_version, limits.opset + 1, False)]
+    is_known = installed <= tuple(map(int, RELEASES[-1].version.split(".")))  # a newer one may load more
+    for ir_version, opset, loads in [(limits.ir_version, limits.opset, True), *(beyond if is_known else [])]:
         model.ir_version, model.opset_import[0].version = ir_version, opset
         try:
             onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -30,6 +30,7 @@ RELEASES = (
     Release("1.23", 11, 23),
     Release("1.24", 13, 25),
     Release("1.25", 13, 26),
+    Release("1.32", 14, 28),
 )
 
 
@@ -37,7 +38,7 @@ def oldest_onnxruntime(ir_version: int, opset: int) -> str | None:
     """Return the oldest release that loads such a file, None if none does.
 
     Example:
-        >>> oldest_onnxruntime(7, 13), oldest_onnxruntime(14, 28)
+        >>> oldest_onnxruntime(7, 13), oldest_onnxruntime(15, 29)
         ('1.6', None)
     """
     if opset < 7:

@@ -1,7 +1,7 @@
 """From a head to its ONNX graph: Gemm to the logits, the link's operators to the probabilities.
 
 Opset 13 and IR version 7 are written, never left to a default: every onnxruntime from 1.6 on loads them,
-while what the onnx package writes by default is newer than the newest onnxruntime. Only operators of the
+while what the onnx package writes by default only the newest onnxruntime loads, if any. Only operators of the
 ai.onnx domain are used, since those of ai.onnx.ml run neither on CUDA nor in most other runtimes.
 docs/format.md is the specification.
 """

@@ -29,6 +29,7 @@ ENVIRONMENTS = [
     ["onnxruntime==1.23.2"],
     ["onnxruntime==1.24.4"],
     ["onnxruntime==1.25.1"],
+    ["onnxruntime==1.31.1"],
     ["onnxruntime"],
     ["onnxruntime-gpu"],
 ]

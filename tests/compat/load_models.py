@@ -55,7 +55,11 @@ def loads(ir: int, version: int) -> bool:
 
 
 assert loads(int(ir_version), int(opset)), "the table of releases promises too much"
-assert not loads(int(ir_version) + 1, int(opset)), "the table of releases promises too little"
-assert not loads(int(ir_version), int(opset) + 1), "the table of releases promises too little"
-passed += 3
+passed += 1
+if installed <= tuple(
+    map(int, rows[-1][0].split("."))
+):  # a release that is newer than the table may load more
+    assert not loads(int(ir_version) + 1, int(opset)), "the table of releases promises too little"
+    assert not loads(int(ir_version), int(opset) + 1), "the table of releases promises too little"
+    passed += 2
 print(f"onnxruntime {onnxruntime.__version__}, numpy {np.__version__}: {passed} passed, 0 failed")
