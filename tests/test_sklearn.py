@@ -14,6 +14,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -398,20 +399,23 @@ def test_a_head_that_float32_cannot_carry_is_warned_of(tmp_path: Path) -> None:
         assert any(line.startswith("WARNING") for line in report_lines(report)) == is_warned
 
 
-def test_skops_files_are_the_estimator(tmp_path: Path) -> None:
+SEARCH = Case(
+    "GridSearchCV(scoring='accuracy')",
+    lambda: GridSearchCV(logistic(), {"C": [0.1, 1]}, cv=2, scoring="accuracy"),
+    "",
+    "",
+)
+
+
+@pytest.mark.parametrize("case", [*CASES, SEARCH], ids=[case.text for case in [*CASES, SEARCH]])
+def test_skops_files_are_the_estimator(case: Case, tmp_path: Path) -> None:
     features, labels = data("iris")
-    for text in (
-        "LogisticRegression",
-        'CalibratedClassifierCV(LogisticRegression(), method="temperature", ensemble=False)',
-        "GridSearchCV(LogisticRegression(), ...)",
-        "MLPClassifier(hidden_layer_sizes=())",
-    ):
-        estimator = fit(next(case for case in CASES if case.text == text), features, labels)
-        skops.io.dump(estimator, tmp_path / "head.skops")
-        head, same = onnxhead.read(tmp_path / "head.skops"), onnxhead.read(estimator)
-        assert head.weight.tobytes() == same.weight.tobytes()
-        assert (head.labels, head.link, head.temperature) == (same.labels, same.link, same.temperature)
-        assert head.origin.startswith(f"head.skops: {type(estimator).__name__}: ")
+    estimator = fit(case, features, labels)
+    skops.io.dump(estimator, tmp_path / "head.skops")
+    head, same = (onnxhead.read(one, link=case.given) for one in (tmp_path / "head.skops", estimator))
+    assert head.weight.tobytes() == same.weight.tobytes()
+    assert (head.labels, head.link, head.temperature) == (same.labels, same.link, same.temperature)
+    assert head.origin.startswith(f"head.skops: {type(estimator).__name__}: ")
 
 
 @pytest.mark.parametrize("text", STEPS)

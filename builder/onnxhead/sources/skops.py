@@ -10,14 +10,20 @@ from onnxhead.sources import sklearn
 from onnxhead.sources.contents import Contents, Request
 from onnxhead_runtime.errors import SourceError
 
-# Classes and functions of scikit-learn that hold data, or are never called when an estimator predicts, and
-# that skops does not list as its own: what searches, calibrations and selections were fitted with.
+# Classes and functions that hold data, or are never called when an estimator predicts, and that skops does
+# not list as its own: sparse coefficients, and what searches, calibrations and selections were fitted with.
 _TRUSTED = [
+    "scipy.sparse._csr.csr_matrix",
     "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
+    "sklearn.compose._column_transformer.make_column_selector",
+    "sklearn.feature_selection._mutual_info.mutual_info_classif",
     "sklearn.feature_selection._univariate_selection.chi2",
     "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.metrics._classification.accuracy_score",
     "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.model_selection._split.StratifiedShuffleSplit",
