@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+from functools import partial
 from pathlib import Path
 
 from onnxhead.calibration import Calibration, Quality
 from onnxhead_runtime.errors import WriteError
+from onnxhead_runtime.formats import write_in_one_step
 
 
 def check_picture(path: Path) -> None:
@@ -43,19 +44,8 @@ def draw(calibration: Calibration, path: Path) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"temperature {calibration.head.temperature:.4g}, {calibration.rows} rows")
     axes.legend(loc="upper left")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as cause:
-        raise WriteError(
-            f"a picture must go to a folder that is writable and has room, {path} was not written: "
-            f"{cause.strerror or cause}"
-        ) from cause
+    save = partial(figure.savefig, format="png", dpi=150, metadata={"Software": None})
+    write_in_one_step(path, "a picture", save)
 
 
 def _points(quality: Quality) -> tuple[list[float], list[float]]:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +59,26 @@ def write_prediction(prediction: Prediction, path: Path) -> None:
         WriteError: The format is another or the file cannot be written.
     """
     check_output(path)
+    write_in_one_step(path, "predictions", partial(_WRITERS[path.suffix.lower()], prediction))
+
+
+def write_in_one_step(path: Path, what: str, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file and rename it to `path`; folders are made.
+
+    Raises:
+        WriteError: The file cannot be written; what was at `path` is unchanged.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _WRITERS[path.suffix.lower()](prediction, temporary)
+            write(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as cause:
         raise WriteError(
-            f"predictions must go to a folder that is writable and has room, {path} was not "
+            f"{what} must go to a folder that is writable and has room, {path} was not "
             f"written: {cause.strerror or cause}"
         ) from cause
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.head import Folding
@@ -83,6 +84,11 @@ class Linear:
     temperature: float = 1.0
     steps: tuple[str, ...] = ()
 
+    def logits(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logits of rows, float64 (rows, classes): [0, d] of a single row of weights."""
+        scores = rows @ np.asarray(self.weight, np.float64).T + self.bias
+        return np.concatenate([np.zeros_like(scores), scores], axis=1) if len(self.weight) == 1 else scores
+
     def to_contents(self, name: str, folding: Folding | None) -> Contents:
         """Return it as the contents of the source `name`."""
         weight_key, bias_key = self.keys
@@ -122,3 +128,8 @@ def to_entry(value: Any) -> Entry:
 def unit_link(link: str, units: int) -> tuple[str, list[int] | None]:
     """Return link and labels of a layer; a single unit with a sigmoid tells two classes apart."""
     return ("softmax", [0, 1]) if link == "sigmoid" and units == 1 else (link, None)
+
+
+def from_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return bfloat16 numbers as float32, of which they are the upper half."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)

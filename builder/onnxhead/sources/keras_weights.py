@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.sources.archive import open_member
-from onnxhead.sources.contents import Entry
+from onnxhead.sources.contents import Entry, from_bfloat16
 from onnxhead_runtime.errors import SourceError
 
 
@@ -79,6 +79,4 @@ def _load(path: Path, place: str) -> NDArray[Any]:
         if dataset.external or dataset.is_virtual or dataset.id.get_storage_size() != dataset.nbytes:
             raise SourceError(f"{path.name}: {place} must lie in the file itself, uncompressed")
         array = np.asarray(dataset[()])
-        if _is_bfloat16(array.dtype):  # the upper half of a float32
-            return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-        return array
+        return from_bfloat16(array.view(np.uint16)) if _is_bfloat16(array.dtype) else array

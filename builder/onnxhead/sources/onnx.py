@@ -173,10 +173,9 @@ def _labels(graph: Graph, layer: Layer, found: Found, classes: int) -> Sequence[
     for labels in reversed(stated):  # the one nearest to the output first
         if labels is None or len(labels) != classes:
             continue
-        texts = [label.decode() if isinstance(label, bytes) else label for label in labels]
-        answers = [texts[decision] for decision in found.decisions]
+        answers = [labels[decision] for decision in found.decisions]
         if found.linear.link == "sigmoid" or not found.labels or answers in found.labels:
-            return texts
+            return list(labels)
     return None
 
 

@@ -112,8 +112,16 @@ class Graph:
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """Return the attributes of a node by name."""
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    """Return the attributes of a node by name, lists of text as text."""
+    values = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    return {
+        name: [one.decode() for one in value] if isinstance(value, list) and _is_bytes(value) else value
+        for name, value in values.items()
+    }
+
+
+def _is_bytes(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, bytes) for value in values)
 
 
 def _keeps_size(operator: str, values: Sequence[NDArray[Any]]) -> bool:

@@ -209,7 +209,7 @@ def _linear_classifier(node: onnx.NodeProto) -> Layer:
         coefficients.reshape(rows, -1),
         intercepts if len(intercepts) else np.zeros(rows, np.float32),
         (f"{name}.coefficients", f"{name}.intercepts"),
-        tuple(label.decode() if isinstance(label, bytes) else label for label in labels),
+        tuple(labels),
     )
 
 

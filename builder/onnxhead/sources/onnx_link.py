@@ -46,7 +46,8 @@ def find_link(graph: Graph, layer: Layer) -> Found | None:
     shown = [error for error in errors if error < tolerance * max(1.0, temperature)]
     linear = layer.to_linear()
     for hypothesis in _hypotheses(replace(linear, temperature=temperature)):
-        expected = _probabilities(hypothesis, answers.rows)
+        link = hypothesis.link or "softmax"
+        expected = links.probabilities(hypothesis.logits(answers.rows), link, temperature)
         error = min((_error(expected, table) for table in answers.tables), default=np.inf)
         if error < tolerance:
             folding = Folding(layer.steps, min(shown, default=None), error, len(logits))
@@ -112,13 +113,6 @@ def _hypotheses(linear: Linear) -> Iterator[Linear]:
         return
     for link in LINKS:
         yield replace(linear, link=link)
-
-
-def _probabilities(linear: Linear, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    logits = rows @ linear.weight.T.astype(np.float64) + linear.bias
-    if len(linear.weight) == 1:
-        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    return links.probabilities(logits, linear.link or "softmax", linear.temperature)
 
 
 def _error(expected: NDArray[np.float64], answer: NDArray[np.float64]) -> float:

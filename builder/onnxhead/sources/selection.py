@@ -70,7 +70,7 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     return Selection(weight, bias, origin)
 
 
-def list_entries(contents: Contents, keys: Iterable[str]) -> str:
+def _list_entries(contents: Contents, keys: Iterable[str]) -> str:
     """Return keys with their shapes, at most 20, for a message."""
     listed = list(keys)
     shown = [f"{key} {contents.entries[key]}" for key in listed[:20]]
@@ -96,12 +96,13 @@ def _find_weight(contents: Contents) -> str:
         return fitting[0]
     if fitting:
         raise SourceError(
-            f"a source must hold one weight, {contents.name} holds {list_entries(contents, fitting)}: choose "
-            f"one with --weight-key (weight_key=), usually the last layer's: {_likeliest(contents, fitting)}"
+            f"a source must hold one weight, {contents.name} holds {_list_entries(contents, fitting)}: "
+            "choose one with --weight-key (weight_key=), usually the last layer's: "
+            f"{_likeliest(contents, fitting)}"
         )
     raise SourceError(
         f"a source must hold a weight under a usual name ({', '.join(PAIRS)}), {contents.name} holds "
-        f"{list_entries(contents, contents.entries)}: name yours with --weight-key and --bias-key "
+        f"{_list_entries(contents, contents.entries)}: name yours with --weight-key and --bias-key "
         "(weight_key=, bias_key=)"
     )
 
@@ -213,7 +214,7 @@ def _find_bias(
     if request.no_bias or (is_known and not any(_lone_biases(contents, shape))):
         return None
     others = [key for key in contents.entries if key != weight_key]
-    beside = f": it has {list_entries(contents, others)}" if others else ""
+    beside = f": it has {_list_entries(contents, others)}" if others else ""
     raise SourceError(
         f"a head must have a bias, {contents.name} holds no {bias_key} for {weight_key}{beside}; name it "
         "with --bias-key (bias_key=), or say --no-bias (no_bias=True) for a head without one"
@@ -233,7 +234,7 @@ def _load(contents: Contents, key: str) -> NDArray[Any]:
     if key not in contents.entries:
         raise SourceError(
             f"{contents.name} must hold the key asked for, it has no {key} but "
-            f"{list_entries(contents, contents.entries)}"
+            f"{_list_entries(contents, contents.entries)}"
         )
     return to_numeric(contents.entries[key].load(), f"{contents.name}: {key}", SourceError)
 

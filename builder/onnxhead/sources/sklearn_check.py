@@ -32,13 +32,13 @@ def check(estimator: Any, linear: Linear) -> Folding:
     logits = rows @ linear.weight.T + linear.bias
     terms = float((np.abs(rows) @ np.abs(linear.weight).T + np.abs(linear.bias)).max())
     tolerance = (_SINGLE if _has_float32(estimator) else _DOUBLE) * (1 + terms)
-    both = np.concatenate([np.zeros_like(logits), logits], axis=1) if len(linear.weight) == 1 else logits
     logits_error = probabilities_error = None
     for method in ("decision_function", "predict_joint_log_proba"):
         if logits_error is None and hasattr(estimator, method):
             logits_error = distance(logits, _answer(estimator, method, rows))
     if linear.link is not None:
         own = _answer(estimator, "predict_proba", rows)
+        both = linear.logits(rows)
         expected = links.probabilities(both, linear.link, linear.temperature)
         counted = (both > _UNDERFLOW).any(axis=1)
         probabilities_error = distance(expected[counted], own[counted])

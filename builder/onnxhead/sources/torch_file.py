@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from onnxhead.sources import torch_pickle
 from onnxhead.sources.archive import open_member
-from onnxhead.sources.contents import LABEL_KEYS, Contents, Entry, Request
+from onnxhead.sources.contents import LABEL_KEYS, Contents, Entry, Request, from_bfloat16
 from onnxhead.sources.torch_pickle import Storage, Tensor
 from onnxhead_runtime.errors import SourceError
 
@@ -153,8 +153,8 @@ def _view(tensor: Tensor, order: Order, content: bytes) -> NDArray[Any]:
     is_inside = tensor.offset + sum(ends) < len(numbers) and count <= max(len(numbers), _EXPANDED_VALUES)
     if count and not is_inside:
         raise ValueError(f"it must lie within its storage of {len(numbers)} numbers")
-    if tensor.storage.dtype == "bfloat16":  # the upper half of a float32
-        numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+    if tensor.storage.dtype == "bfloat16":
+        numbers = from_bfloat16(numbers)
     strides = [stride * numbers.itemsize for stride in tensor.strides]
     if count == 0:
         return np.empty(tensor.shape, numbers.dtype)
