@@ -178,7 +178,13 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
     return ModelFile(path, proto, len(content), hashlib.sha256(content).hexdigest())
 
 
-def load(path: str | os.PathLike[str], *, device: str = "auto") -> Classifier:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    allow_tf32: bool = False,
+) -> Classifier:
     """Open a model file to run it, its structure checked first.
 
     The same as `onnxhead_runtime.load`, which runs where onnx is not installed, and beyond that refuses what
@@ -188,6 +194,9 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> Classifier:
         path: The .onnx file; its data file, if it has one, lies beside it.
         device: `cpu`, `cuda`, `cuda:N`, or `auto` for CUDA where it starts and the CPU elsewhere.
             `cuda` never runs on the CPU: where it does not start, that is an error.
+        threads: How many threads a call computes with on the CPU; None for one per core that this process
+            may use.
+        allow_tf32: Let a GPU round to TF32: faster, and no longer within the float32 bound.
 
     Raises:
         ModelError: The file is missing, broken, or does not have the contract's input and outputs.
@@ -198,7 +207,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto") -> Classifier:
         ['C']
     """
     open_model(path)
-    return onnxhead_runtime.load(path, device=device)
+    return onnxhead_runtime.load(path, device=device, threads=threads, allow_tf32=allow_tf32)
 
 
 def _check_text(proto: onnx.ModelProto, path: Path) -> None:

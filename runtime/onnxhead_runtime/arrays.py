@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxhead_runtime.errors import OnnxHeadError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # ml_dtypes registers bfloat16 with numpy as an extension type, whose kind is "V".
 _EXTENSION_FLOATS = {"bfloat16"}

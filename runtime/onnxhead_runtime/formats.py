@@ -9,15 +9,17 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxhead_runtime.arrays import numpy_reason
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision
 from onnxhead_runtime.errors import FeaturesError, WriteError
 from onnxhead_runtime.prediction import Prediction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _FEATURE_KEYS = (FEATURES, "X", "x")
 

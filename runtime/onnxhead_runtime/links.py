@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxhead_runtime.contract import Link
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def probabilities(logits: NDArray[Any], link: Link, temperature: float = 1.0) -> NDArray[np.float64]:

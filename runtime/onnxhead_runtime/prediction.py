@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxhead_runtime.contract import Decision, Label, Link
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(slots=True, eq=False)  # frozen would cost a tenth of a small call
 class Prediction:
     """Logits and probabilities of a batch, always both.
 

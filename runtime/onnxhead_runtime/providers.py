@@ -8,7 +8,6 @@ provider alone, with every fallback off, and its providers are read back.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import io
 import logging
 import os
@@ -17,10 +16,13 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from onnxhead_runtime.errors import ModelError, ProviderError
+from onnxhead_runtime.threads import configure_threads
+from onnxhead_runtime.weights import external_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
 _FALLBACK_DISABLED = "fallback to CPU EP has been explicitly disabled"
 _process_wide = threading.RLock()  # held while the environment or standard output is another
 _FATAL = 4  # onnxruntime's log severity: what goes wrong is raised, not printed
+# Weights packed for the CPU answer small batches up to twice as fast and take the memory twice; from this
+# size on they stay where they are, mapped from their file.
+_MAPPED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,16 @@ CPU = Provider("cpu", "CPUExecutionProvider", {})
 CUDA = Provider("cuda", "CUDAExecutionProvider", {"use_tf32": "0"})
 
 
-def open_session(path: str, device: str = "auto") -> tuple[Any, str]:
+def open_session(
+    path: str, device: str = "auto", threads: int | None = None, allow_tf32: bool = False
+) -> tuple[Any, str]:
     """Open an `onnxruntime.InferenceSession` for the file.
 
     Args:
         path: The .onnx file.
         device: `cpu`, `cuda`, `cuda:N`, or `auto` for CUDA where it starts and the CPU elsewhere.
+        threads: How many threads compute on the CPU; None for one per core that this process may use.
+        allow_tf32: Let a GPU round to TF32.
 
     Returns:
         The session and the device that it uses: `cpu` or `cuda:N`.
@@ -75,17 +84,19 @@ def open_session(path: str, device: str = "auto") -> tuple[Any, str]:
     match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", str(device))
     if not match:
         raise ProviderError(f"device must be auto, cpu, cuda or cuda:N, got {device!r}")
+    if threads is not None and threads < 1:
+        raise ProviderError(f"threads must be at least 1, got {threads}")
     if device == "cpu":
-        return _open_cpu(path), "cpu"
+        return _open_cpu(path, threads), "cpu"
     index = int(match[1] or 0)
     if device != "auto":
-        return _open_cuda(path, index), f"cuda:{index}"
+        return _open_cuda(path, index, threads, allow_tf32), f"cuda:{index}"
     if CUDA.name in import_onnxruntime().get_available_providers():
         try:
-            return _open_cuda(path, index), f"cuda:{index}"
+            return _open_cuda(path, index, threads, allow_tf32), f"cuda:{index}"
         except ProviderError as reason:
             logger.warning("device auto takes the CPU: %s", reason)
-    return _open_cpu(path), "cpu"
+    return _open_cpu(path, threads), "cpu"
 
 
 def import_onnxruntime() -> ModuleType:
@@ -136,6 +147,8 @@ def _without_telemetry() -> Iterator[None]:
 
 def installed_distributions() -> dict[str, str]:
     """Return name and version of every onnxruntime distribution that is installed."""
+    import importlib.metadata  # here, since it costs as much as the rest of this package
+
     found = {}
     for name in _DISTRIBUTIONS:
         try:
@@ -151,30 +164,32 @@ def reinstall_command(extra: str) -> str:
     return f'pip uninstall -y {names} && pip install "onnxhead[{extra}]"'
 
 
-def _open_cpu(path: str) -> Any:
+def _open_cpu(path: str, threads: int | None) -> Any:
     ort = import_onnxruntime()
     try:
-        return ort.InferenceSession(path, _session_options(ort), providers=[CPU.name], enable_fallback=0)
+        options = _session_options(ort, path, threads)
+        return ort.InferenceSession(path, options, providers=[CPU.name], enable_fallback=0)
     except Exception as cause:  # onnxruntime's exceptions have no public base
-        raise ModelError(f"onnxruntime {ort.__version__} refuses {path}: {_reason(cause)}") from cause
+        raise ModelError(f"onnxruntime {ort.__version__} refuses {path}: {one_line(cause)}") from cause
 
 
-def _open_cuda(path: str, index: int) -> Any:
+def _open_cuda(path: str, index: int, threads: int | None, allow_tf32: bool) -> Any:
     ort = import_onnxruntime()
     _require_cuda_build(ort)
     missing = _preload_libraries(ort)
-    options = _session_options(ort)
+    options = _session_options(ort, path, threads)
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    precision = {"use_tf32": "1"} if allow_tf32 else {}
     try:
         session = ort.InferenceSession(
             path,
             options,
-            providers=[(CUDA.name, {"device_id": str(index), **CUDA.options})],
+            providers=[(CUDA.name, {"device_id": str(index), **CUDA.options, **precision})],
             enable_fallback=0,
         )
     except Exception as cause:  # onnxruntime's exceptions have no public base
-        _open_cpu(path)  # a file that no provider can load is the file's fault, and raises so
-        reason = missing or _reason(cause)
+        _open_cpu(path, threads)  # a file that no provider can load is the file's fault, and raises so
+        reason = missing or one_line(cause)
         if _FALLBACK_DISABLED in reason:
             reason = "onnxruntime finds no NVIDIA GPU, or no driver that fits its CUDA"
         raise ProviderError(_not_started(index, reason)) from cause
@@ -216,13 +231,19 @@ def _not_started(index: int, reason: str) -> str:
     )
 
 
-def _session_options(ort: ModuleType) -> Any:
+def _session_options(ort: ModuleType, path: str, threads: int | None) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
+    # what a call needs beside its outputs is small; an arena keeps the largest that it ever was
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    configure_threads(options, ort, threads)
+    if external_bytes(Path(path)) >= _MAPPED_BYTES:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     return options
 
 
-def _reason(cause: Exception) -> str:
+def one_line(cause: Exception) -> str:
     """Return onnxruntime's message without its prefix, on one line."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(cause))
     return " ".join(text.split())

@@ -45,7 +45,7 @@ def test_every_node_runs_on_the_gpu(abc, tmp_path) -> None:
     onnxhead.save(abc, tmp_path / "abc.onnx")
     classify = onnxhead.load(tmp_path / "abc.onnx", device="cuda")
     assert classify.device == "cuda:0"
-    assert classify._session.get_providers()[0] == "CUDAExecutionProvider"
+    assert classify._runner.session.get_providers()[0] == "CUDAExecutionProvider"
 
 
 def test_auto_takes_the_gpu(abc, tmp_path) -> None:

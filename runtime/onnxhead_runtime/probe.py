@@ -1,0 +1,126 @@
+"""Check that a model file keeps the contract, by what its session says and answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from onnxhead_runtime import links
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Label, Link, Metadata
+from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.providers import one_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Contract(NamedTuple):
+    """What a file says of itself.
+
+    Attributes:
+        features: The width of a row.
+        classes: The label of each class; 0 to C-1 where the file names none.
+        link: How probabilities come from logits; None for a file that onnxhead did not build.
+        temperature: The divisor of the logits before the link.
+        weights_sha256: The hash of weight and bias; empty where the file has none.
+    """
+
+    features: int
+    classes: tuple[Label, ...]
+    link: Link | None
+    temperature: float
+    weights_sha256: str
+
+
+def read_contract(session: Any, path: Path) -> Contract:
+    """Check the session's input, outputs, metadata and answers against the contract.
+
+    Raises:
+        ModelError: The file at `path`, which the session was opened from, does not keep it.
+    """
+    try:
+        features = _check_signature(session, path)
+        props = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as cause:
+        raise ModelError(f"names and metadata must be UTF-8, those of {path} are not: {cause}") from cause
+    logits, probabilities = _probe(session, features, path)
+    count = logits.shape[1]
+    try:
+        metadata = Metadata.from_props(props, count)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    if metadata is None:
+        return Contract(features, tuple(range(count)), None, 1.0, "")
+    _check_link(logits, probabilities, metadata, path)
+    labels = tuple(range(count)) if metadata.labels is None else metadata.labels
+    return Contract(features, labels, metadata.link, metadata.temperature, metadata.weights_sha256)
+
+
+def _check_signature(session: Any, path: Path) -> int:
+    """Return the width of `features`."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    floats = {node.name for node in [*inputs, *outputs] if node.type == "tensor(float)"}
+    if [node.name for node in inputs] == [FEATURES] and floats >= {FEATURES, LOGITS, PROBABILITIES}:
+        shape = inputs[0].shape
+        if len(shape) == 2 and not isinstance(shape[0], int) and isinstance(shape[1], int):
+            return int(shape[1])
+    raise ModelError(
+        f"a model must have one input {FEATURES} float32 [batch, F] and the outputs {LOGITS} and "
+        f"{PROBABILITIES} float32 [batch, C], {path} has the inputs {_list_nodes(inputs)} and the "
+        f"outputs {_list_nodes(outputs)}"
+    )
+
+
+def _list_nodes(nodes: list[Any]) -> str:
+    return ", ".join(f"{node.name} {node.type} {node.shape}" for node in nodes) or "none"
+
+
+def _probe(session: Any, features: int, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Run two rows; a row's answer must not depend on the other, as with a softmax over the batch."""
+    rows = np.zeros((2, features), np.float32)
+    rows[1, ::2], rows[1, 1::2] = 1, -1
+    try:
+        logits, probabilities = session.run([LOGITS, PROBABILITIES], {FEATURES: rows})
+        logits_alone, alone = session.run([LOGITS, PROBABILITIES], {FEATURES: rows[1:]})
+    except Exception as cause:  # onnxruntime's exceptions have no public base
+        raise ModelError(
+            f"a model must answer any number of rows, {path} does not: {one_line(cause)}"
+        ) from cause
+    shapes = logits.shape, probabilities.shape
+    if shapes != ((2, logits.shape[-1]),) * 2:
+        raise ModelError(f"{LOGITS} and {PROBABILITIES} must be [batch, C], {path} gives {shapes} for 2 rows")
+    # a row's logits may differ in their last bits with the batch, and the link may magnify that
+    with np.errstate(invalid="ignore"):
+        difference = float(np.nan_to_num(np.abs(logits[1:] - logits_alone)).max())
+    same_logits = np.allclose(logits[1:], logits_alone, atol=1e-2 * _largest(logits_alone), equal_nan=True)
+    tolerance = 1e-4 + 100 * difference
+    if not (same_logits and np.allclose(probabilities[1:], alone, atol=tolerance, equal_nan=True)):
+        raise ModelError(
+            f"{LOGITS} and {PROBABILITIES} of a row must depend on that row alone, in {path} they change "
+            "with the batch: the softmax runs over the wrong axis"
+        )
+    return logits, probabilities
+
+
+def _largest(values: NDArray[np.float32]) -> float:
+    """Return the largest finite magnitude."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0))
+
+
+def _check_link(
+    logits: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    metadata: Metadata,
+    path: Path,
+) -> None:
+    expected = links.probabilities(logits, metadata.link, metadata.temperature)
+    # exp of a float32 argument z is uncertain by |z| * 2**-24, whatever computes it
+    tolerance = 1e-5 + np.abs(logits.astype(np.float64)) / metadata.temperature * 2.0**-22
+    wrong = np.abs(probabilities - expected) > tolerance
+    if wrong.any():
+        raise ModelError(
+            f"{PROBABILITIES} must be the {metadata.link} of {LOGITS} / {metadata.temperature:g} that the "
+            f"file states, in {path} they differ by {np.abs(probabilities - expected)[wrong].max():.2g}"
+        )

@@ -1,0 +1,64 @@
+"""How large the weights are that a model file keeps in files beside it, read without onnx.
+
+A protobuf message is a sequence of fields: a key, which is the field's number and wire type, then a varint
+(type 0), eight bytes (1), a length and that many bytes (2) or four bytes (5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+# ModelProto.graph, GraphProto.initializer, TensorProto.external_data
+_EXTERNAL_DATA = (7, 5, 13)
+_KEY, _VALUE = 1, 2  # of StringStringEntryProto
+_LARGEST_BYTES = 16 * 2**20  # a file whose weights are elsewhere holds hardly more than its labels
+_VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
+
+
+def external_bytes(path: Path) -> int:
+    """Return the size of the files beside a model file that hold its weights.
+
+    Zero where there are none, or where the file cannot be read: opening it then says why.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            return 0
+        return sum(path.with_name(name).stat().st_size for name in set(_locations(path.read_bytes())))
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _locations(model: bytes) -> Iterator[str]:
+    messages = [memoryview(model)]
+    for number in _EXTERNAL_DATA:
+        messages = [field for message in messages for field in _fields(message, number)]
+    for entry in messages:
+        if b"location" in (bytes(key) for key in _fields(entry, _KEY)):
+            yield from (str(value, "utf-8") for value in _fields(entry, _VALUE))
+
+
+def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
+    """Yield the values of the fields with this number that are bytes."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        kind = key & 7
+        if kind == _BYTES:
+            length, at = _varint(message, at)
+            if key >> 3 == number:
+                yield message[at : at + length]
+            at += length
+        elif kind == _VARINT:
+            _, at = _varint(message, at)
+        else:
+            at += {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}.get(kind, len(message))
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """Return a number, seven bits a byte, and where the next field is."""
+    value = shift = 0
+    while message[at] & 0x80:
+        value |= (message[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+    return value | message[at] << shift, at + 1
