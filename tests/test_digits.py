@@ -28,7 +28,7 @@ def test_labels_and_probabilities_are_those_of_scikit_learn(name, command, tmp_p
     command("build", f"{name}.safetensors", "--labels", ",".join(labels))
     command("run", f"models/{name}.onnx", "features.npy", "-o", "answers.npz")
     with np.load(tmp_path / "answers.npz") as answers:
-        logits, probabilities, decided = answers["logits"], answers["probabilities"], answers["labels"]
+        logits, probabilities, decided = answers["logits"], answers["probabilities"], answers["label"]
 
     # the bound of design and reference, from scikit-learn's own float64 numbers; the rounding of W, b and
     # the features to float32 is 3 of its 16 units

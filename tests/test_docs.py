@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -67,6 +68,16 @@ def test_the_readme_runs_and_prints_what_it_shows(tmp_path, monkeypatch) -> None
     assert ran == {"python": 2, "console": 4}
 
 
+def test_the_python_of_the_other_documents_runs(tmp_path) -> None:
+    shutil.copytree(ROOT / "models", tmp_path / "models")
+    ran = 0
+    for document in sorted((ROOT / "docs").glob("*.md")):
+        for text in re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL):
+            subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, cwd=tmp_path)
+            ran += 1
+    assert ran
+
+
 def without_figures(text: str) -> str:
     """Drop what differs between two fits of one model: scikit-learn's solver stops where it stops."""
     text = re.sub(r"\d\.?\d*e-\d+", "tiny", text)
@@ -78,7 +89,7 @@ def without_figures(text: str) -> str:
 def test_the_readme_names_every_module_and_every_command() -> None:
     for name in MODULES:
         parts = name.split(".")
-        shown = "sources/" if "sources" in parts else f"{parts[-1]}.py"
+        shown = f"{parts[1]}/" if parts[1] in ("sources", "rows", "answers") else f"{parts[-1]}.py"
         assert re.search(rf"^ +{re.escape(shown)} ", README, re.MULTILINE), name
     for command in cli.app.registered_commands:
         assert f"onnxhead {command.callback.__name__}" in README

@@ -15,9 +15,8 @@ import sys
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
-import numpy as np
 import typer
 
 import onnxhead
@@ -25,12 +24,16 @@ from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
 from onnxhead.derivation import explain as derive
 from onnxhead.doctor import diagnose
+from onnxhead.progress import ended_by_signals, shown
 from onnxhead.reliability import check_picture, draw
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
 from onnxhead.summary import inspect as summarise
-from onnxhead_runtime.arrays import describe, to_numeric
+from onnxhead_runtime.answers import check_output
+from onnxhead_runtime.arrays import describe
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, SourceError, VerificationError, WriteError
-from onnxhead_runtime.formats import check_output, read_features, to_document, write_prediction
+from onnxhead_runtime.prediction import to_document
+from onnxhead_runtime.rows import read_features
+from onnxhead_runtime.scoring import score
 
 app = typer.Typer(
     help="A classification head's weight and bias as one portable ONNX file: logits and probabilities.",
@@ -43,8 +46,8 @@ Model = Annotated[Path, typer.Argument(help="The .onnx file.", show_default=Fals
 Features = Annotated[
     str,
     typer.Argument(
-        help="A .npy, .npz, .csv or .json file, an inline JSON array such as '[0.5, 0.8]', or - for JSON on "
-        "standard input.",
+        help="A .npy, .npz, .safetensors, .parquet, .arrow, .csv, .jsonl or .json file, an inline JSON array "
+        "such as '[0.5, 0.8]', or - for JSON on standard input.",
         show_default=False,
     ),
 ]
@@ -114,7 +117,10 @@ def run(
     model: Model,
     features: Features,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write all answers to a .npz, .csv or .json file.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Write all answers to a .parquet, .arrow, .npz, .npy, .csv or .jsonl file."
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N. cuda never falls back to the CPU.")
@@ -126,31 +132,68 @@ def run(
         float | None,
         typer.Option(help="With the link sigmoid: give labels above this probability.", show_default="0.5"),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="What to write: some of label,probability,logits,probabilities,top.",
+            show_default="the first four; label,probability,top for more than 100 classes",
+        ),
+    ] = None,
+    feature_columns: Annotated[
+        str | None,
+        typer.Option(
+            "--features",
+            help="The feature columns of a table: one that holds lists, or one per feature.",
+            show_default="the column features, the only one of lists, or all that are not kept",
+        ),
+    ] = None,
+    keep: Annotated[str, typer.Option(help="Columns of a table to carry through to the output.")] = "",
+    on_bad_row: Annotated[
+        Literal["fail", "null"],
+        typer.Option(help="fail, or null: a row with NaN, null or another width then gets no answer."),
+    ] = "fail",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run to the same output ended.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a model: logits, probabilities and the decision for each row."""
-    if output:
-        check_output(output)
+    if output is None:
+        _check_needs_output(
+            {"--columns": columns, "--features": feature_columns, "--keep": keep, "--resume": resume}
+        )
+        _show_prediction(onnxhead.load(model, device=device), features, top, threshold, as_json)
+        return
+    check_output(output)
     classify = onnxhead.load(model, device=device)
-    prediction = classify(read_features(features))
-    if threshold is not None:
+    with shown(quiet) as progress, ended_by_signals():
         try:
-            prediction = prediction.with_threshold(threshold)
+            report = score(
+                classify,
+                features,
+                output,
+                columns=_names(columns),
+                top=top,
+                threshold=threshold,
+                features=_names(feature_columns),
+                keep=_names(keep) or (),
+                on_bad_row=on_bad_row,
+                resume=resume,
+                progress=progress,
+            )
         except ValueError as error:
-            raise FeaturesError(f"--threshold: {error}") from error
-    _say(f"device: {classify.device}")
-    if output:
-        write_prediction(prediction, output)
-        _say(f"wrote {len(prediction.logits)} rows to {display.plain(str(output))}")
+            if isinstance(error, OnnxHeadError):
+                raise
+            raise FeaturesError(str(error)) from error
+        except KeyboardInterrupt as error:
+            _say("; ".join(["interrupted", *getattr(error, "__notes__", ())]))
+            raise typer.Exit(130) from None
     if as_json:
-        print(json.dumps(to_document(prediction, top), ensure_ascii=False))
-    elif not output:
-        _print_lines(display.prediction_lines(prediction, top))
-    undefined = prediction.undefined_rows
-    if undefined:
-        numbers = ", ".join(map(str, undefined[:20])) + (", ..." if len(undefined) > 20 else "")
-        _say(f"without an answer, as a feature is NaN or a logit overflows: rows {numbers}")
-        raise typer.Exit(1)
+        _print_json(dataclasses.asdict(report))
+        return
+    for line in display.score_lines(report):
+        _say(line)
 
 
 @app.command()
@@ -176,7 +219,8 @@ def calibrate(
     """Fit the temperature on held-out rows, and write the model with it; the logits stay what they were."""
     if plot:
         check_picture(plot)
-    calibration = fit_temperature(onnxhead.read(model), read_features(features), read_true_labels(labels))
+    head = onnxhead.read(model)
+    calibration = fit_temperature(head, read_features(features, head.features), read_true_labels(labels))
     _check_source_stays(model, output)
     report = onnxhead.save(calibration.head, output)
     if plot:
@@ -201,8 +245,8 @@ def explain(
 ) -> None:
     """Derive one row's probabilities step by step: products, sum, bias, logit, exp, decision."""
     head = onnxhead.read(model)
-    rows = np.atleast_2d(to_numeric(read_features(features), "features", FeaturesError))
-    if rows.ndim != 2 or row >= len(rows):
+    rows = read_features(features, head.features)
+    if row >= len(rows):
         raise FeaturesError(f"--row must be one of the rows of features, got {row} for {describe(rows)}")
     derivation = derive(head, rows[row], terms=terms, classes=classes)
     _print(derivation, display.derivation_lines(derivation), as_json)
@@ -243,7 +287,7 @@ def main() -> NoReturn:
         finally:
             sys.stdout.flush()
     except OnnxHeadError as error:
-        _say(f"error: {display.plain(str(error))}")
+        _say(display.plain("; ".join([f"error: {error}", *getattr(error, "__notes__", ())])))
         sys.exit(1 if isinstance(error, VerificationError) else 2)
     except OSError as error:
         if error.filename is not None:
@@ -253,6 +297,37 @@ def main() -> NoReturn:
         _say(f"error: standard output must be writable: {error.strerror}")
         sys.exit(2)
     sys.exit(0)
+
+
+def _show_prediction(
+    classify: onnxhead.Classifier, features: str, top: int | None, threshold: float | None, as_json: bool
+) -> None:
+    prediction = classify(read_features(features, classify.features))
+    if threshold is not None:
+        try:
+            prediction = prediction.with_threshold(threshold)
+        except ValueError as error:
+            raise FeaturesError(f"--threshold: {error}") from error
+    _say(f"device: {classify.device}")
+    if as_json:
+        print(json.dumps(to_document(prediction, top), ensure_ascii=False))
+    else:
+        _print_lines(display.prediction_lines(prediction, top))
+    undefined = prediction.undefined_rows
+    if undefined:
+        numbers = ", ".join(map(str, undefined[:20])) + (", ..." if len(undefined) > 20 else "")
+        _say(f"without an answer, as a feature is NaN or a logit overflows: rows {numbers}")
+        raise typer.Exit(1)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
+
+
+def _check_needs_output(options: dict[str, object]) -> None:
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise WriteError(f"{', '.join(given)}: for answers that are written to a file, name it with -o")
 
 
 def _print_version(wanted: bool) -> None:

@@ -16,6 +16,7 @@ from onnxhead.summary import Summary
 from onnxhead.verification import Check, Verification
 from onnxhead_runtime import Prediction
 from onnxhead_runtime.contract import Decision, Label
+from onnxhead_runtime.scoring import Report as ScoreReport
 
 _BAR_CELLS = 40
 _LISTED_CLASSES = 10
@@ -58,6 +59,18 @@ def prediction_lines(prediction: Prediction, top: int | None) -> Iterator[str]:
         yield f"row {number}: {chances if is_decision else show(label)}"
     if len(prediction.logits) > _LISTED_ROWS:
         yield f"... and {len(prediction.logits) - _LISTED_ROWS} more rows: -o FILE keeps them all"
+
+
+def score_lines(report: ScoreReport) -> Iterator[str]:
+    """Say what `score` did."""
+    yield f"device: {report.device}"
+    yield f"wrote {_count(report.rows, 'row')} to {plain(str(report.output))}: {', '.join(report.columns)}"
+    if report.resumed_rows:
+        yield f"of them {report.resumed_rows:,} were done before"
+    if report.bad_rows:
+        listed = "; ".join(f"row {row}: {reason}" for row, reason in report.bad)
+        more = "; ..." if report.bad_rows > len(report.bad) else ""
+        yield plain(f"without an answer: {_count(report.bad_rows, 'row')}, counted from 0: {listed}{more}")
 
 
 def derivation_lines(derivation: Derivation) -> Iterator[str]:

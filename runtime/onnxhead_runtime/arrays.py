@@ -45,6 +45,21 @@ def to_numeric(value: Any, name: str, error: type[OnnxHeadError]) -> NDArray[Any
     return array
 
 
+def to_batch(array: NDArray[Any], width: int, error: type[OnnxHeadError]) -> NDArray[Any]:
+    """Return one row (width,) or a batch (batch, width) of features as a batch.
+
+    Raises:
+        error: The array has another shape.
+    """
+    batch = array[np.newaxis] if array.ndim == 1 else array
+    if batch.ndim != 2 or batch.shape[1] != width:
+        hint = "; its transpose fits: pass features.T" if batch.ndim == 2 and batch.shape[0] == width else ""
+        raise error(
+            f"features must be ({width},) or (batch, {width}) for this model, got {describe(array)}{hint}"
+        )
+    return batch
+
+
 def to_float32(array: NDArray[Any], name: str, error: type[OnnxHeadError]) -> NDArray[np.float32]:
     """Return `array` as float32 in row order, the array itself where it is that already.
 
@@ -69,6 +84,15 @@ def numpy_reason(cause: Exception) -> str:
     """Return why numpy refuses a file, without its advice to unpickle it."""
     text = str(cause)
     return "it is none, or would have to be unpickled, which is never done" if "pickle" in text else text
+
+
+def is_decimal(text: str) -> bool:
+    """Tell whether a cell is a number, as float reads it but without underscores."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
 
 
 def describe(array: NDArray[Any]) -> str:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhead_runtime.arrays import describe, to_float32, to_numeric
+from onnxhead_runtime.arrays import to_batch, to_float32, to_numeric
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Label
 from onnxhead_runtime.device import DevicePrediction, run_on_device
 from onnxhead_runtime.errors import FeaturesError, ModelError
 from onnxhead_runtime.prediction import Prediction
-from onnxhead_runtime.probe import read_contract
+from onnxhead_runtime.probe import Contract, read_contract
 from onnxhead_runtime.providers import open_session
 from onnxhead_runtime.runner import Runner
 
@@ -182,16 +182,29 @@ class Classifier:
             raise ModelError(f"a model must be an .onnx file, there is no file {self.path}")
         return open_session(str(self.path), *self._options)
 
+    def with_threads(self, threads: int) -> Classifier:
+        """Open the same file once more, to compute with another number of threads.
+
+        Raises:
+            ModelError: The file has been replaced since it was loaded.
+        """
+        device, _, allow_tf32 = self._options
+        other = Classifier(self.path, device, threads, allow_tf32)
+        other._check_same(self._contract)
+        return other
+
     def _reopen(self) -> Runner:
         """Open this process's session after a fork."""
         session, _ = self._open()
-        if read_contract(session, self.path) != self._contract:
-            raise ModelError(
-                f"a forked process opens the model again, {self.path} has been replaced since it was "
-                "loaded: load it again"
-            )
+        self._check_same(read_contract(session, self.path))
         self._runner = Runner(session, self.device, len(self.classes))
         return self._runner
+
+    def _check_same(self, contract: Contract) -> None:
+        if contract != self._contract:
+            raise ModelError(
+                f"the model is opened again, {self.path} has been replaced since it was loaded: load it again"
+            )
 
     def _abandon_session(self) -> None:
         # onnxruntime's threads do not survive a fork, and a session that is destroyed waits for them for
@@ -208,15 +221,7 @@ class Classifier:
             and features.flags.c_contiguous
         ):
             return features
-        array = to_numeric(features, "features", FeaturesError)
-        batch = array[np.newaxis] if array.ndim == 1 else array
-        if batch.ndim != 2 or batch.shape[1] != self.features:
-            width = self.features
-            transposed = batch.ndim == 2 and batch.shape[0] == width
-            hint = "; its transpose fits: pass features.T" if transposed else ""
-            raise FeaturesError(
-                f"features must be ({width},) or (batch, {width}) for this model, got {describe(array)}{hint}"
-            )
+        batch = to_batch(to_numeric(features, "features", FeaturesError), self.features, FeaturesError)
         return to_float32(batch, "features", FeaturesError)
 
 

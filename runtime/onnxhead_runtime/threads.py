@@ -30,9 +30,9 @@ def configure_threads(options: Any, ort: ModuleType, threads: int | None) -> Non
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if limited else "0")
     if limited:
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
-    cpus, quota = usable_cpus(), cpu_quota()
-    if threads is None and quota is not None and quota < len(cpus):
-        threads = max(1, int(quota))
+    cpus = usable_cpus()
+    if threads is None and thread_count() < len(cpus):
+        threads = thread_count()
     if threads is not None:
         options.intra_op_num_threads = threads
     elif len(cpus) < (os.cpu_count() or 1):
@@ -42,6 +42,13 @@ def configure_threads(options: Any, ort: ModuleType, threads: int | None) -> Non
                 "session.intra_op_thread_affinities", ";".join(str(cpu + 1) for cpu in cpus[1:])
             )
     # otherwise onnxruntime's own choice: a thread per core, each pinned to one
+
+
+def thread_count() -> int:
+    """Return how many threads can compute at once: one per CPU of the affinity, within the quota."""
+    quota = cpu_quota()
+    cpus = len(usable_cpus())
+    return cpus if quota is None else max(1, min(cpus, int(quota)))
 
 
 def usable_cpus() -> list[int]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from onnxhead.sources.contents import Contents, Entry, Request
 from onnxhead.sources.labels import parse_labels
+from onnxhead_runtime.arrays import is_decimal
 from onnxhead_runtime.errors import SourceError
-from onnxhead_runtime.formats import is_decimal
 
 _BIAS_NAMES = ("bias", "intercept", "intercept_", "b")
 

@@ -1,0 +1,78 @@
+"""Answers to files, row by row, so that a run that was interrupted can go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from onnxhead_runtime.answers.arrow import ArrowWriter, ParquetWriter
+from onnxhead_runtime.answers.columns import COLUMNS, Answers, Layout, answer, choose_layout
+from onnxhead_runtime.answers.numpy_files import NpyWriter, NpzWriter
+from onnxhead_runtime.answers.text import CsvWriter, JsonlWriter
+from onnxhead_runtime.contract import PROBABILITIES
+from onnxhead_runtime.errors import WriteError
+from onnxhead_runtime.journal import Journal
+
+__all__ = [
+    "COLUMNS",
+    "Answers",
+    "Layout",
+    "Writer",
+    "answer",
+    "check_output",
+    "choose_layout",
+    "default_columns",
+    "open_writer",
+]
+
+
+class Writer(Protocol):
+    """What every format does."""
+
+    def __init__(self, layout: Layout, journal: Journal) -> None:
+        """Begin a file, or go on where the journal was committed."""
+
+    def encode(self, answers: Answers) -> Any:
+        """Return what is to be written of a block of rows; called from several threads at once."""
+
+    def write(self, encoded: Any) -> None:
+        """Add the rows of a block."""
+
+    def commit(self) -> None:
+        """Bring all rows so far to the journal's parts."""
+
+    def finish(self) -> Path:
+        """Complete the file and return where it is."""
+
+
+def check_output(path: Path) -> None:
+    """Raise WriteError unless the format of `path` is known and what it needs is installed."""
+    if path.suffix.lower() not in _WRITERS:
+        raise WriteError(f"predictions are written to a file in {', '.join(_WRITERS)}, got {path}")
+    if path.suffix.lower() in (".parquet", ".arrow"):
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError as cause:
+            raise WriteError(
+                f'writing {path.suffix} needs the pyarrow package: pip install "onnxhead[arrow]"'
+            ) from cause
+
+
+def default_columns(path: Path) -> tuple[str, ...] | None:
+    """Return the columns of a format that cannot hold the usual ones."""
+    return (PROBABILITIES,) if path.suffix.lower() == ".npy" else None
+
+
+def open_writer(path: Path, layout: Layout, journal: Journal) -> Writer:
+    """Begin the format of `path`, or go on with it."""
+    return _WRITERS[path.suffix.lower()](layout, journal)
+
+
+_WRITERS: dict[str, type[Writer]] = {
+    ".parquet": ParquetWriter,
+    ".arrow": ArrowWriter,
+    ".npz": NpzWriter,
+    ".npy": NpyWriter,
+    ".csv": CsvWriter,
+    ".jsonl": JsonlWriter,
+}

@@ -1,0 +1,272 @@
+"""Answers as .parquet and .arrow."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxhead_runtime.answers import thrift
+from onnxhead_runtime.answers.columns import LABEL, PROBABILITY, TOP, Answers, Layout
+from onnxhead_runtime.contract import LOGITS, PROBABILITIES
+from onnxhead_runtime.errors import WriteError
+from onnxhead_runtime.journal import Journal
+from onnxhead_runtime.providers import one_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SCHEMA, _ROWS, _FOOTERS = "schema", "rows", "footers"
+_MAGIC = b"PAR1"
+_LENGTH = struct.Struct("<I")
+# FileMetaData, RowGroup, ColumnChunk and ColumnMetaData of parquet.thrift
+_NUM_ROWS, _ROW_GROUPS = 3, 4
+_GROUP_COLUMNS, _GROUP_OFFSET, _GROUP_ORDINAL = 1, 5, 7
+_CHUNK_OFFSET, _CHUNK_METADATA = 2, 3
+_PAGE_OFFSETS = (9, 10, 11)  # of data, index and dictionary pages
+_NESTED_LABELS = [f"{LABEL}.list.element", f"{TOP}.list.element.{LABEL}"]
+
+
+class _TableWriter:
+    """Collects rows as Arrow batches of one schema, which the first rows decide."""
+
+    def __init__(self, layout: Layout, journal: Journal) -> None:
+        self._layout, self._journal = layout, journal
+        self._labels = _label_array(layout)
+        self._schema: Any = None
+        part = journal.part(_SCHEMA)
+        if part.tell():
+            import pyarrow
+
+            self._schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(journal.path(_SCHEMA).read_bytes()))
+
+    def encode(self, answers: Answers) -> dict[str, Any]:
+        """Return the columns of a block."""
+        columns = {name: _kept(column) for name, column in answers.kept.items()}
+        return columns | {name: self._column(name, answers) for name in self._layout.columns}
+
+    def _batch(self, columns: dict[str, Any]) -> Any:
+        import pyarrow
+
+        if self._schema is None:
+            self._schema = pyarrow.schema([(name, column.type) for name, column in columns.items()])
+            self._journal.part(_SCHEMA).write(self._schema.serialize())
+        try:
+            arrays = [
+                column if column.type == field.type else column.cast(field.type)
+                for field, column in zip(self._schema, columns.values(), strict=True)
+            ]
+        except pyarrow.ArrowException as cause:
+            raise WriteError(
+                "a column that is carried through must have one type, that of its first rows: "
+                f"{one_line(cause)}"
+            ) from cause
+        return pyarrow.record_batch(arrays, schema=self._schema)
+
+    def _column(self, name: str, answers: Answers) -> Any:
+        import pyarrow
+
+        mask = answers.undefined if answers.undefined.any() else None
+        if name == LABEL:
+            return self._label_column(answers, mask)
+        if name == PROBABILITY:
+            return pyarrow.array(answers.probability, mask=mask)
+        if name == TOP and answers.top is not None:
+            classes, probabilities = answers.top
+            pairs = pyarrow.StructArray.from_arrays(
+                [self._labels.take(pyarrow.array(classes.ravel())), pyarrow.array(probabilities.ravel())],
+                [LABEL, PROBABILITY],
+            )
+            return _lists(pairs, classes.shape[1], mask)
+        values = getattr(answers.prediction, name)
+        return _lists(pyarrow.array(values.ravel()), values.shape[1], mask)
+
+    def _label_column(self, answers: Answers, mask: NDArray[np.bool_] | None) -> Any:
+        import pyarrow
+
+        if self._layout.link != "sigmoid":
+            return self._labels.take(pyarrow.array(answers.best, mask=mask))
+        chosen = answers.prediction.above_threshold & ~answers.undefined[:, np.newaxis]
+        ends = chosen.sum(axis=1).cumsum()
+        offsets = np.concatenate([[0], ends]).astype(np.int32)
+        values = self._labels.take(pyarrow.array(np.nonzero(chosen)[1]))
+        return pyarrow.ListArray.from_arrays(offsets, values, mask=pyarrow.array(answers.undefined))
+
+
+class ArrowWriter(_TableWriter):
+    """An Arrow file of one batch per block of rows.
+
+    A file is a stream with a footer that lists its batches: to go on, the batches that are there are read
+    and given to a new writer, which writes the same bytes again.
+    """
+
+    def __init__(self, layout: Layout, journal: Journal) -> None:
+        """Begin the file, or go on with it."""
+        super().__init__(layout, journal)
+        self._part = journal.part(_ROWS)
+        self._writer: Any = None
+        if self._schema is not None:
+            self._replay()
+
+    def write(self, encoded: dict[str, Any]) -> None:
+        """Add rows."""
+        batch = self._batch(encoded)
+        if self._writer is None:
+            self._writer = self._open(self._part)
+        self._writer.write_batch(batch)
+
+    def commit(self) -> None:
+        """Everything is in the file already."""
+
+    def finish(self) -> Path:
+        """Write the footer."""
+        self._writer.close()
+        return self._journal.path(_ROWS)
+
+    def _open(self, sink: Any) -> Any:
+        import pyarrow
+
+        return pyarrow.ipc.new_file(pyarrow.PythonFile(sink, "w"), self._schema)
+
+    def _replay(self) -> None:
+        import pyarrow
+
+        written = self._part.tell()
+        self._writer = self._open(_Skipping(self._part, written))
+        if not written:
+            return
+        with pyarrow.memory_map(str(self._journal.path(_ROWS))) as file:
+            file.seek(8)  # the file's magic number; the rest is a stream that lacks its end
+            stream = pyarrow.ipc.open_stream(file)
+            while file.tell() < written:
+                self._writer.write_batch(stream.read_next_batch())
+
+
+class ParquetWriter(_TableWriter):
+    """A Parquet file of one row group per commit.
+
+    Each row group is written as a file of its own, in memory. Its pages are added to the rows, its footer to
+    the footers; the footer of the whole lists the row groups of all, their pages where they now are. So what
+    is on the disk never changes, and a run can go on behind it.
+    """
+
+    def __init__(self, layout: Layout, journal: Journal) -> None:
+        """Begin the file, or go on with it."""
+        super().__init__(layout, journal)
+        self._part, self._footers = journal.part(_ROWS), journal.part(_FOOTERS)
+        if not self._part.tell():
+            self._part.write(_MAGIC)
+        self._batches: list[Any] = []
+
+    def write(self, encoded: dict[str, Any]) -> None:
+        """Collect rows."""
+        self._batches.append(self._batch(encoded))
+
+    def commit(self) -> None:
+        """Write what was collected as a row group."""
+        import pyarrow
+        from pyarrow import parquet
+
+        table = pyarrow.Table.from_batches(self._batches, self._schema)
+        self._batches = []
+        sink = pyarrow.BufferOutputStream()
+        floats = (LOGITS, PROBABILITIES, PROBABILITY)
+        repeating = [name for name in table.column_names if name not in floats] + _NESTED_LABELS
+        parquet.write_table(table, sink, row_group_size=max(len(table), 1), use_dictionary=repeating)
+        data = memoryview(sink.getvalue())
+        (footer_bytes,) = _LENGTH.unpack(data[-8:-4])
+        start = len(data) - 8 - footer_bytes
+        shift = self._part.tell() - len(_MAGIC)
+        self._part.write(data[len(_MAGIC) : start])
+        self._footers.write(_LENGTH.pack(footer_bytes) + shift.to_bytes(8, "little"))
+        self._footers.write(data[start:-8])
+
+    def finish(self) -> Path:
+        """Write the footer."""
+        footer = _merge(self._journal.path(_FOOTERS).read_bytes())
+        self._part.write(footer + _LENGTH.pack(len(footer)) + _MAGIC)
+        return self._journal.path(_ROWS)
+
+
+class _Skipping:
+    """A file that is written again: what is there already is passed over."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes], there: int) -> None:
+        self._file, self._left = file, there
+
+    def write(self, data: bytes) -> int:
+        skipped = min(self._left, len(data))
+        self._left -= skipped
+        self._file.write(memoryview(data)[skipped:])
+        return len(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """Leave the file open: it is the journal's."""
+
+
+def _merge(footers: bytes) -> bytes:
+    """Return the footer of the row groups of all footers."""
+    merged: thrift.Struct = {}
+    at = rows = 0
+    groups: list[thrift.Struct] = []
+    while at < len(footers):
+        (size,) = _LENGTH.unpack_from(footers, at)
+        shift = int.from_bytes(footers[at + 4 : at + 12], "little")
+        footer = thrift.decode(footers[at + 12 : at + 12 + size])
+        merged = merged or footer
+        rows += footer[_NUM_ROWS][1]
+        for group in footer[_ROW_GROUPS][1][1]:
+            groups.append(_moved(group, shift, len(groups)))
+        at += 12 + size
+    merged[_NUM_ROWS] = (thrift.I64, rows)
+    merged[_ROW_GROUPS] = (thrift.LIST, (thrift.STRUCT, groups))
+    return thrift.encode(merged)
+
+
+def _moved(group: thrift.Struct, shift: int, ordinal: int) -> thrift.Struct:
+    """Return a row group whose pages lie `shift` bytes later."""
+    _shift(group, _GROUP_OFFSET, shift)
+    if _GROUP_ORDINAL in group:
+        group[_GROUP_ORDINAL] = (thrift.I16, min(ordinal, 2**15 - 1))
+    for chunk in group[_GROUP_COLUMNS][1][1]:
+        if chunk[_CHUNK_OFFSET][1]:
+            _shift(chunk, _CHUNK_OFFSET, shift)
+        for field in _PAGE_OFFSETS:
+            _shift(chunk[_CHUNK_METADATA][1], field, shift)
+    return group
+
+
+def _shift(message: thrift.Struct, field: int, shift: int) -> None:
+    if field in message:
+        kind, offset = message[field]
+        message[field] = (kind, offset + shift)
+
+
+def _label_array(layout: Layout) -> Any:
+    import pyarrow
+
+    kinds = {type(label) for label in layout.classes}
+    try:
+        return pyarrow.array(layout.classes if len(kinds) == 1 else [str(label) for label in layout.classes])
+    except (pyarrow.ArrowException, OverflowError):  # integers beyond 64 bits
+        return pyarrow.array([str(label) for label in layout.classes])
+
+
+def _kept(column: Any) -> Any:
+    import pyarrow
+
+    return pyarrow.array(column) if isinstance(column, list | np.ndarray) else column
+
+
+def _lists(values: Any, width: int, mask: NDArray[np.bool_] | None) -> Any:
+    import pyarrow
+
+    nulls = None if mask is None else pyarrow.array(mask)
+    return pyarrow.FixedSizeListArray.from_arrays(values, width, mask=nulls)

@@ -1,0 +1,191 @@
+"""Rows from .npy, .npz and .safetensors files, which are mapped or read block by block."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxhead_runtime.arrays import numpy_reason, to_batch, to_numeric
+from onnxhead_runtime.contract import FEATURES
+from onnxhead_runtime.errors import FeaturesError
+from onnxhead_runtime.rows.block import Rows, Selection, array_rows, one_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FEATURE_KEYS = (FEATURES, "X", "x")
+_ZIP_NAME_LENGTHS = struct.Struct("<HH")
+_ZIP_NAME_LENGTHS_AT, _ZIP_HEADER_BYTES = 26, 30
+
+
+def read_npy(path: Path, selection: Selection) -> Rows:
+    """Read the one array of a file, mapped."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            array.close()
+            raise ValueError("it is a .npz file")
+    except Exception as cause:  # numpy raises many kinds for a broken file
+        raise _refuse(path, cause) from cause
+    return one_array(array, selection, path.name)
+
+
+def read_npz(path: Path, selection: Selection) -> Rows:
+    """Read one array of several; others of as many rows may be carried through."""
+    try:
+        archive = zipfile.ZipFile(path)
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        name = _choose_array(list(members), path, selection)
+        arrays = {key: _open_member(path, archive, members[key]) for key in (name, *selection.keep)}
+    except FeaturesError:
+        raise
+    except Exception as cause:  # numpy and zipfile raise many kinds for a broken file
+        raise _refuse(path, cause) from cause
+    return _named_rows(arrays, name, path, selection.width)
+
+
+def read_safetensors(path: Path, selection: Selection) -> Rows:
+    """Read one tensor of several; others of as many rows may be carried through."""
+    try:
+        from safetensors import safe_open
+    except ImportError as cause:
+        raise FeaturesError(
+            'reading .safetensors needs the safetensors package: pip install "onnxhead[safetensors]"'
+        ) from cause
+    try:
+        file: Any = safe_open(path, framework="numpy")
+        keys = list(file.keys())
+        name = _choose_array(keys, path, selection)
+        arrays = {key: _Slices(file.get_slice(key)) for key in (name, *selection.keep)}
+    except FeaturesError:
+        raise
+    except Exception as cause:  # safetensors and numpy share no base
+        raise FeaturesError(f"{path.name} must be a .safetensors file: {cause}") from cause
+    return _named_rows(arrays, name, path, selection.width)
+
+
+def _named_rows(arrays: dict[str, Any], name: str, path: Path, width: int) -> Rows:
+    array = arrays.pop(name)
+    if isinstance(array, np.ndarray):
+        array = to_batch(to_numeric(array, "features", FeaturesError), width, FeaturesError)
+    elif array.shape[1:] != (width,):
+        raise FeaturesError(
+            f"features must be (batch, {width}) for this model, {path.name} has {name} of shape {array.shape}"
+        )
+    for key, column in arrays.items():
+        if column.shape[:1] != array.shape[:1]:
+            raise FeaturesError(
+                f"{path.name}: what is carried through must have as many rows as {name} of shape "
+                f"{tuple(array.shape)}, {key} has shape {tuple(column.shape)}"
+            )
+    return array_rows(array, arrays)
+
+
+def _choose_array(keys: list[str], path: Path, selection: Selection) -> str:
+    wanted = [*(selection.features or ()), *selection.keep]
+    missing = [key for key in wanted if key not in keys]
+    others = [key for key in keys if key not in selection.keep]
+    found = others if len(others) == 1 else [key for key in _FEATURE_KEYS if key in others]
+    if selection.features is not None:
+        found = list(selection.features)
+    if missing or len(found) != 1:
+        raise FeaturesError(
+            f"{path.name} must hold one array, or one of them named {' or '.join(_FEATURE_KEYS)}"
+            f"{f', and {chr(32).join(wanted)}' if missing else ''}, it holds {', '.join(keys) or 'none'}"
+        )
+    return found[0]
+
+
+def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    """Return a member as an array: mapped where it is stored as it is, otherwise inflated block by block."""
+    with archive.open(member) as file:
+        shape, is_fortran, dtype = _read_npy_header(file)
+        header_bytes = file.tell()
+    if dtype.hasobject:
+        raise ValueError("arrays of objects would have to be unpickled, which is never done")
+    if member.compress_type == zipfile.ZIP_STORED:
+        with path.open("rb") as file:
+            file.seek(member.header_offset + _ZIP_NAME_LENGTHS_AT)
+            names = sum(_ZIP_NAME_LENGTHS.unpack(file.read(_ZIP_NAME_LENGTHS.size)))
+        offset = member.header_offset + _ZIP_HEADER_BYTES + names + header_bytes
+        order: Any = "F" if is_fortran else "C"
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        return np.memmap(path, dtype, "r", offset, shape, order)
+    if is_fortran or len(shape) < 2:
+        with archive.open(member) as file:
+            whole: NDArray[Any] = np.load(io.BytesIO(file.read()), allow_pickle=False)
+            return whole
+    return _Inflated(archive, member, shape, dtype)
+
+
+def _read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    formats: Any = np.lib.format
+    read = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+    if version not in read:
+        raise ValueError(f"version {version} of .npy is not known")
+    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read[version](file)
+    return header
+
+
+class _Slices:
+    """A tensor of a .safetensors file, read slice by slice."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+        self.shape = tuple(tensor.get_shape())
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, part: Any) -> Any:
+        try:
+            return self._tensor[part]
+        except Exception as cause:  # safetensors and numpy share no base
+            raise FeaturesError(
+                f"features must be a tensor that numpy knows, this {self._tensor.get_dtype()} is not: {cause}"
+            ) from cause
+
+
+class _Inflated:
+    """A compressed array, read forward."""
+
+    def __init__(
+        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self._open = partial(archive.open, member)
+        self._file: IO[bytes] | None = None
+        self._at = 0
+        self.shape, self._dtype = shape, dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        row_bytes = int(np.prod(self.shape[1:])) * self._dtype.itemsize
+        try:
+            if self._file is None or part.start < self._at:
+                self._file = self._open()
+                _read_npy_header(self._file)
+                self._at = 0
+            while self._at < part.start:
+                self._at += 1
+                self._file.read(row_bytes)
+            data = self._file.read((part.stop - part.start) * row_bytes)
+            self._at = part.stop
+            return np.frombuffer(data, self._dtype).reshape(-1, *self.shape[1:])
+        except Exception as cause:  # zipfile and zlib raise many kinds for a broken file
+            raise FeaturesError(
+                f"features must be a readable array, the rows from {part.start}: {cause}"
+            ) from cause
+
+
+def _refuse(path: Path, cause: Exception) -> FeaturesError:
+    return FeaturesError(f"{path.name} must be a numpy file of numbers: {numpy_reason(cause)}")
