@@ -6,6 +6,8 @@
 #   make test-minimum  the tests with the oldest versions of the dependencies
 #   make test-keras    the tests of Keras on Keras itself
 #   make test-torch    the tests of torch on torch itself, which is gigabytes
+#   make bench         the benchmarks: benchmarks/results/ and the pictures in docs/; TORCH=torch has torch too
+#   make bench-gpu     the benchmark on an NVIDIA GPU, in an environment that has torch and onnxhead[gpu]
 #   make compat        the built files in onnxruntime 1.15 to the newest, and in its CUDA build without a GPU
 
 PYTHON ?= python3
@@ -15,7 +17,7 @@ ENVIRONMENTS := .environments
 PIP := -m pip install --quiet --disable-pip-version-check
 TEST_PACKAGES := pytest hypothesis pandas skl2onnx
 
-.PHONY: demo test check test-wheel test-minimum test-keras test-torch compat wheel clean
+.PHONY: demo test check test-wheel test-minimum test-keras test-torch compat bench bench-gpu wheel clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/onnxhead build models/abc.json --output models/abc.onnx
@@ -56,6 +58,15 @@ test-torch: wheel
 
 compat: wheel
 	$(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)
+
+bench: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/bench
+	$(ENVIRONMENTS)/bench/bin/python $(PIP) "$$(echo dist/*.whl)[all]" skl2onnx openvino tract $(TORCH)
+	cd benchmarks && for program in one_call cold_start files draw; do \
+		../$(ENVIRONMENTS)/bench/bin/python $$program.py || exit 1; done
+
+bench-gpu:
+	cd benchmarks && $(PYTHON) gpu.py
 
 wheel: $(VENV)/dev.done
 	rm -rf dist

@@ -667,7 +667,14 @@ def test_a_full_disk_leaves_the_old_file_and_what_is_done(suffix, model, tmp_pat
 def test_the_command_that_is_interrupted_says_how_to_go_on(name, model, tmp_path) -> None:
     np.save(tmp_path / "in.npy", np.tile(ROWS, (4000, 1)))
     program = [Path(sys.executable).with_name("onnxhead"), "run", model.path, "in.npy", "-o", "out.jsonl"]
-    running = subprocess.Popen(program, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    # a shell's background job, which a test may be, ignores SIGINT, and so does what it starts
+    running = subprocess.Popen(
+        program,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while not (tmp_path / ".out.jsonl.partial/journal.json").exists():
         time.sleep(0.01)
         assert running.poll() is None
