@@ -114,6 +114,9 @@ def test_a_session_that_quietly_went_to_the_cpu_is_an_error(monkeypatch) -> None
         providers.open_session(str(ABC), "cuda:1")
     assert build.asked["providers"] == [("CUDAExecutionProvider", {"device_id": "1", "use_tf32": "0"})]
     assert build.asked["enable_fallback"] == 0
+    with pytest.raises(ProviderError):
+        providers.open_session(str(ABC), "cuda:1", allow_tf32=True)
+    assert build.asked["providers"] == [("CUDAExecutionProvider", {"device_id": "1", "use_tf32": "1"})]
 
 
 def test_the_device_in_use_is_named(monkeypatch) -> None:
