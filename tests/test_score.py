@@ -459,6 +459,7 @@ def test_files_that_are_not_of_their_format_are_refused(
         ("out.csv", {"keep": ["label"]}, "none that is carried through too, got label, label"),
         ("out.npy", {"columns": ["label", "logits"]}, ".npy holds one array"),
         ("out.npz", {"keep": ["id"]}, ".npz carries columns of numbers through, id holds others"),
+        ("in.parquet", {}, "answers must not replace the rows that they are of"),
         ("model.onnx/out.csv", {}, "must go to a folder that is writable and has room"),
     ],
 )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from onnxhead_runtime.answers import (
-    Answers,
     Layout,
     Writer,
     answer,
@@ -121,6 +120,8 @@ def score(
     if on_bad_row not in ("fail", "null"):
         raise ValueError(f"on_bad_row must be fail or null, got {on_bad_row!r}")
     check_output(path)
+    if path.exists() and os.path.exists(source) and path.samefile(source):
+        raise WriteError(f"answers must not replace the rows that they are of, {path}: give another file")
     layout = choose_layout(
         classify.classes, classify.link, keep, default_columns(path) if columns is None else columns, top
     )
@@ -177,12 +178,12 @@ class _Run:
             Ahead(_touched(rows.blocks(done, size))) as blocks,
             Ahead(in_order(partial(self._answer, writer), blocks, self._workers), waiting) as answered,
         ):
-            for block, answers, encoded in answered:
-                found = self._check(block, answers, done)
+            for count, found, encoded in answered:
+                self._check(found, done)
                 bad_rows += len(found)
-                bad += found[: _NAMED_ROWS - len(bad)]
+                bad += [(done + row, reason) for row, reason in found[: _NAMED_ROWS - len(bad)]]
                 writer.write(encoded)
-                done += len(answers)
+                done += count
                 if progress:
                     progress(done, rows.total)
                 if done - journal.rows >= commit_rows:
@@ -191,34 +192,32 @@ class _Run:
                     journal.commit(done)
         if not done:  # the file says which columns it has all the same
             no_rows = np.empty((0, self._classify.features), np.float32)
-            _, _, encoded = self._answer(writer, Block(no_rows, {name: [] for name in self._layout.keep}, {}))
-            writer.write(encoded)
+            kept: dict[str, Any] = {name: [] for name in self._layout.keep}
+            writer.write(self._answer(writer, Block(no_rows, kept, {}))[2])
         writer.commit()
         journal.finish(writer.finish())
         columns = (*self._layout.keep, *self._layout.columns)
         return Report(path, done, resumed, bad_rows, tuple(bad), columns, self._classify.device)
 
-    def _answer(self, writer: Writer, block: Block) -> tuple[Block, Answers, Any]:
+    def _answer(self, writer: Writer, block: Block) -> tuple[int, list[BadRow], Any]:
+        """Return how many rows a block has, the bad ones counted from its first, and what is written."""
         prediction = self._classify(block.features)
         if self._threshold is not None:
             prediction = prediction.with_threshold(self._threshold)
         answers = answer(prediction, block.kept, self._layout)
-        return block, answers, writer.encode(answers)
-
-    def _check(self, block: Block, answers: Answers, first: int) -> list[BadRow]:
-        if not answers.undefined.any():
-            return []
         found = [
-            (first + row, block.bad.get(row) or _reason(block.features[row]))
+            (row, block.bad.get(row) or _reason(block.features[row]))
             for row in np.flatnonzero(answers.undefined).tolist()
         ]
-        if self._fail:
+        return len(answers), found, writer.encode(answers)
+
+    def _check(self, found: list[BadRow], first: int) -> None:
+        if found and self._fail:
             row, reason = found[0]
             raise FeaturesError(
-                f"every row must have an answer, row {row}, counted from 0, has none: {reason}; mend it, or "
-                "write null for such rows with --on-bad-row null"
+                f"every row must have an answer, row {first + row}, counted from 0, has none: {reason}; mend "
+                "it, or write null for such rows with --on-bad-row null"
             )
-        return found
 
 
 def block_rows(features: int, classes: int) -> int:
@@ -253,7 +252,8 @@ def _describe_job(
     """Return what makes two runs write the same bytes."""
     with classify.path.open("rb") as file:
         model = hashlib.file_digest(file, "sha256").hexdigest()
-    where: list[Any] = [source]
+    # what came over standard input cannot be read again
+    where: list[Any] = [source if source != "-" else os.urandom(8).hex()]
     if os.path.isfile(source):  # noqa: PTH113  (Path.is_file raises for long names)
         status = Path(source).stat()
         where = [str(Path(source).absolute()), status.st_size, status.st_mtime_ns]

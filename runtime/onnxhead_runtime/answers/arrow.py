@@ -73,15 +73,15 @@ class _TableWriter:
             return self._label_column(answers, mask)
         if name == PROBABILITY:
             return pyarrow.array(answers.probability, mask=mask)
+        there = slice(None) if mask is None else ~mask
         if name == TOP and answers.top is not None:
-            classes, probabilities = answers.top
-            pairs = pyarrow.StructArray.from_arrays(
-                [self._labels.take(pyarrow.array(classes.ravel())), pyarrow.array(probabilities.ravel())],
-                [LABEL, PROBABILITY],
-            )
-            return _lists(pairs, classes.shape[1], mask)
+            classes, probabilities = (part[there] for part in answers.top)
+            labels = self._labels.take(pyarrow.array(classes.ravel()))
+            pairs = [labels, pyarrow.array(probabilities.ravel())]
+            items = pyarrow.StructArray.from_arrays(pairs, [LABEL, PROBABILITY])
+            return _lists(items, classes.shape[1], len(answers), mask)
         values = getattr(answers.prediction, name)
-        return _lists(pyarrow.array(values.ravel()), values.shape[1], mask)
+        return _lists(pyarrow.array(values[there].ravel()), values.shape[1], len(answers), mask)
 
     def _label_column(self, answers: Answers, mask: NDArray[np.bool_] | None) -> Any:
         import pyarrow
@@ -265,8 +265,11 @@ def _kept(column: Any) -> Any:
     return pyarrow.array(column) if isinstance(column, list | np.ndarray) else column
 
 
-def _lists(values: Any, width: int, mask: NDArray[np.bool_] | None) -> Any:
+def _lists(items: Any, width: int, rows: int, mask: NDArray[np.bool_] | None) -> Any:
+    """Return lists of `width` items; where the mask is, null and no items, as Parquet wants it."""
     import pyarrow
 
-    nulls = None if mask is None else pyarrow.array(mask)
-    return pyarrow.FixedSizeListArray.from_arrays(values, width, mask=nulls)
+    if mask is None:
+        return pyarrow.ListArray.from_arrays(np.arange(rows + 1, dtype=np.int32) * width, items)
+    offsets = np.concatenate([[0], np.cumsum(~mask * width)]).astype(np.int32)
+    return pyarrow.ListArray.from_arrays(offsets, items, mask=pyarrow.array(mask))

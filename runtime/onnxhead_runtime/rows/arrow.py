@@ -59,9 +59,7 @@ def read_arrow(path: Path, selection: Selection) -> Rows:
     with _refusing(path):
         file = open_file()
         columns = _choose(file.schema, path, selection)
-        total = None
-        if hasattr(file, "num_record_batches"):
-            total = file.count_rows()
+        total = file.count_rows() if hasattr(file, "count_rows") else None  # since pyarrow 25, and no stream
 
     def batches(start: int, size: int) -> Iterator[Any]:
         with _refusing(path):
