@@ -120,7 +120,8 @@ def score(
     if on_bad_row not in ("fail", "null"):
         raise ValueError(f"on_bad_row must be fail or null, got {on_bad_row!r}")
     check_output(path)
-    if path.exists() and os.path.exists(source) and path.samefile(source):
+    # os.path.exists, since Path.exists raises for long names
+    if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110
         raise WriteError(f"answers must not replace the rows that they are of, {path}: give another file")
     layout = choose_layout(
         classify.classes, classify.link, keep, default_columns(path) if columns is None else columns, top
