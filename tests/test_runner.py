@@ -83,6 +83,28 @@ def test_a_batch_that_onnxruntime_refuses_is_an_error_that_names_it(random_head,
         classify._runner.run(np.ones((2, 7), np.float32))
 
 
+def test_a_call_inside_a_call_of_the_same_thread_has_buffers_of_its_own(random_head, tmp_path) -> None:
+    onnxhead.save(random_head(), tmp_path / "head.onnx")
+    classify = onnxhead.load(tmp_path / "head.onnx", device="cpu")
+    outer, inner = np.ones((1, 5), np.float32), np.full((1, 5), -7, np.float32)
+    expected = classify.logits(outer)
+    run = classify._runner._bound.by_size[1, ("logits",)]
+
+    def interrupted(batch: np.ndarray) -> object:
+        """Run, and be interrupted by a signal whose handler calls too."""
+        answers = run(batch)
+        assert not np.array_equal(classify.logits(inner), expected)
+        return answers
+
+    classify._runner._bound.by_size[1, ("logits",)] = interrupted
+    assert np.array_equal(classify.logits(outer), expected)
+
+
+def test_a_varint_without_an_end_is_no_size(tmp_path) -> None:
+    (tmp_path / "long.onnx").write_bytes(b"\xff" * 2**20)
+    assert external_bytes(tmp_path / "long.onnx") == 0
+
+
 class Foreign:
     """A tensor of another package on another device, as far as the protocol shows."""
 

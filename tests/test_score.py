@@ -234,8 +234,10 @@ def test_independent_labels_are_lists(suffix, threshold, random_head, tmp_path) 
     classify = onnxhead.load(tmp_path / "m.onnx", device="cpu")
     score(classify, json.dumps(ROWS.tolist()), tmp_path / f"out{suffix}", threshold=threshold)
     written = read_answers(tmp_path / f"out{suffix}")["label"]
-    if suffix in (".npz", ".csv"):
+    if suffix == ".csv":
         written = [json.loads(text) for text in written]
+    if suffix == ".npz":
+        written = [[LABELS[i] for i in np.flatnonzero(row)] for row in written]
     expected = classify(ROWS)
     expected = expected if threshold is None else expected.with_threshold(threshold)
     assert [tuple(labels) for labels in written] == expected.labels
@@ -376,7 +378,8 @@ def test_a_row_without_an_answer_is_null_in_every_format(link, random_head, tmp_
     assert {cells[1] for cells in read_answers(tmp_path / "o.csv").values()} == {""}
     score(classify, tmp_path / "in.npy", tmp_path / "o.npz", columns=columns, on_bad_row="null")
     with np.load(tmp_path / "o.npz") as arrays:
-        assert (arrays["label"][1], set(arrays["top_label"][1])) == ("", {""})
+        assert not np.any(arrays["label"][1]) if link == "sigmoid" else arrays["label"][1] == ""
+        assert set(arrays["top_label"][1]) == {""}
         assert np.isnan(arrays["logits"][1]).all()
         assert np.isnan([arrays["probability"][1], *arrays["top_probability"][1]]).all()
 
@@ -458,7 +461,11 @@ def test_files_that_are_not_of_their_format_are_refused(
         ("out.csv", {"columns": ["label", "label"]}, "each once"),
         ("out.csv", {"keep": ["label"]}, "none that is carried through too, got label, label"),
         ("out.npy", {"columns": ["label", "logits"]}, ".npy holds one array"),
-        ("out.npz", {"keep": ["id"]}, ".npz carries columns of numbers through, id holds others"),
+        (
+            "out.npz",
+            {"keep": ["id"]},
+            ".npz carries columns of numbers through, without null, id holds others",
+        ),
         ("in.parquet", {}, "answers must not replace the rows that they are of"),
         ("model.onnx/out.csv", {}, "must go to a folder that is writable and has room"),
     ],
@@ -475,12 +482,172 @@ def test_outputs_that_cannot_be_written_are_refused(output, options, message, mo
     [
         ({"threshold": 0.3}, "a threshold is for the link sigmoid, the link is softmax"),
         ({"on_bad_row": "skip"}, "on_bad_row must be fail or null, got 'skip'"),
+        ({"top": 0}, "top must be at least 1, got 0"),
     ],
 )
 def test_options_that_do_not_fit_are_value_errors(options, message, model, tmp_path) -> None:
     with pytest.raises(ValueError, match=message):
         score(model, "[1, 2, 3, 4, 5]", tmp_path / "out.csv", **options)
     assert not (tmp_path / "out.csv").exists()
+
+
+def jsonl_rows(path: Path, kept: list) -> None:
+    path.write_text("".join(json.dumps({"v": value, "features": [0] * 5}) + "\n" for value in kept))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("kept", "suffix", "message"),
+    [
+        (
+            ["a"] * 20 + [1],
+            ".parquet",
+            "columns that are carried through must be of types that .parquet holds",
+        ),
+        (
+            [1] * 20 + [0.5],
+            ".parquet",
+            "a column that is carried through must have one type, v has double after int64",
+        ),
+        ([1] * 20 + [0.5], ".npz", "an array of .npz has one dtype, v has float64 () after int64 ()"),
+        (
+            [[1, 2], [1, 2, 3]],
+            ".npz",
+            ".npz carries columns of numbers through, without null, v holds others",
+        ),
+        ([1, None], ".npz", "without null, v holds others"),
+        ([2**70], ".arrow", "must be of types that .arrow holds"),
+        ([{}], ".parquet", "must be of types that .parquet holds"),
+        (["\ud800"], ".csv", "must be of types that .csv holds"),
+        (["\ud800"], ".jsonl", "must be of types that .jsonl holds"),
+    ],
+)
+def test_kept_values_that_a_format_cannot_hold_are_refused(kept, suffix, message, model, tmp_path) -> None:
+    jsonl_rows(tmp_path / "in.jsonl", kept)
+    with pytest.raises(WriteError, match=re.escape(message)):
+        score(model, tmp_path / "in.jsonl", tmp_path / f"out{suffix}", keep=["v"])
+    assert not (tmp_path / f"out{suffix}").exists()
+
+
+def test_kept_integers_with_nulls_stay_integers_or_are_refused(model, tmp_path) -> None:
+    ids = pyarrow.array([*range(100), None], pyarrow.int64())
+    parquet.write_table(pyarrow.table({"id": ids, "x": lists(ROWS)}), tmp_path / "in.parquet")
+    score(model, tmp_path / "in.parquet", tmp_path / "out.parquet", keep=["id"])
+    assert parquet.read_table(tmp_path / "out.parquet")["id"].to_pylist() == ids.to_pylist()
+    with pytest.raises(WriteError, match="without null, id holds others"):
+        score(model, tmp_path / "in.parquet", tmp_path / "out.npz", keep=["id"])
+
+
+def test_json_that_is_written_is_json(model, tmp_path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"v": [NaN, {"a": Infinity}], "features": [0, 0, 0, 0, 0]}\n')
+    score(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl", keep=["v"])
+    assert read_answers(tmp_path / "out.jsonl")["v"] == [[None, {"a": None}]]
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("top_label", ".npz"), ("logits ja", ".csv"), ("top1 label", ".csv")]
+)
+def test_kept_columns_do_not_take_the_names_of_answers(name, suffix, model, tmp_path) -> None:
+    table = pyarrow.table({name: NUMBERS, "x": lists(ROWS)})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    with pytest.raises(WriteError, match=f"columns must have distinct names, got {name} twice"):
+        score(model, tmp_path / "in.parquet", tmp_path / f"out{suffix}", keep=[name], top=2)
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "/x"])
+def test_kept_columns_with_names_of_paths_stay_in_the_file(name, model, tmp_path) -> None:
+    parquet.write_table(pyarrow.table({name: NUMBERS, "x": lists(ROWS)}), tmp_path / "in.parquet")
+    score(model, tmp_path / "in.parquet", tmp_path / "out.npz", keep=[name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "model.onnx", "out.npz"]
+
+
+def test_kept_columns_of_a_source_without_rows_keep_their_types(model, tmp_path) -> None:
+    table = pyarrow.table({"id": pyarrow.array([], pyarrow.int32()), "x": lists(ROWS)[:0]})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    feather.write_feather(table, tmp_path / "in.arrow")
+    for source in ("in.parquet", "in.arrow"):
+        score(model, tmp_path / source, tmp_path / "out.parquet", keep=["id"])
+        assert parquet.read_schema(tmp_path / "out.parquet").field("id").type == pyarrow.int32()
+
+
+def npz_of(path: Path, header_rows: int, rows: np.ndarray, compression: int) -> None:
+    """Write a .npz whose header says another number of rows than there are."""
+    import io
+    import zipfile
+
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        member, {"descr": rows.dtype.str, "fortran_order": False, "shape": (header_rows, *rows.shape[1:])}
+    )
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("features.npy", member.getvalue() + rows.tobytes())
+        archive.writestr("other.npy", bytes(10_000))
+
+
+@pytest.mark.parametrize("compression", [0, 8])
+@pytest.mark.parametrize("header_rows", [102, 10**15, -1, 100])
+def test_an_array_that_is_not_as_long_as_it_says_is_refused(
+    compression, header_rows, model, tmp_path
+) -> None:
+    npz_of(tmp_path / "in.npz", header_rows, ROWS, compression)
+    with pytest.raises(FeaturesError, match="in.npz must be a numpy file of numbers: features.npy must hold"):
+        score(model, tmp_path / "in.npz", tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("values", [ROWS + 1j, ROWS.astype("<U4"), ROWS.astype("M8[s]")])
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_arrays_of_other_than_numbers_are_refused(values, write, model, tmp_path) -> None:
+    write(tmp_path / "in.npz", features=values)
+    with pytest.raises(FeaturesError, match="features must be"):
+        score(model, tmp_path / "in.npz", tmp_path / "out.csv")
+
+
+def test_an_arrow_file_whose_offsets_lie_outside_is_refused(model, tmp_path) -> None:
+    SOURCES["rows.arrow"](tmp_path / "in.arrow")
+    data = bytearray((tmp_path / "in.arrow").read_bytes())
+    offsets = np.cumsum([0, *map(len, IDS[:30])]).astype("<i4").tobytes()
+    at = data.index(offsets)
+    data[at + 16 : at + 20] = (2**30).to_bytes(4, "little")
+    (tmp_path / "in.arrow").write_bytes(data)
+    with pytest.raises(FeaturesError, match=r"in\.arrow must be a readable \.arrow file"):
+        score(model, tmp_path / "in.arrow", tmp_path / "out.csv", keep=["id"])
+
+
+def test_lists_of_text_are_no_features(model, tmp_path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"tags": ["a"], "vector": [1, 2, 3, 4, 5]}\n')
+    assert score(model, tmp_path / "in.jsonl", tmp_path / "out.csv").rows == 1
+
+
+def test_a_file_whose_name_looks_like_json_is_a_file(model, tmp_path) -> None:
+    np.save(tmp_path / "[x].npy", ROWS)
+    assert score(model, tmp_path / "[x].npy", tmp_path / "out.csv").rows == 101
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_working_directory_may_change_while_it_runs(model, tmp_path, monkeypatch) -> None:
+    (tmp_path / "a").mkdir()
+    np.save(tmp_path / "in.npy", ROWS)
+    monkeypatch.chdir(tmp_path)
+    score(model, "in.npy", "out.csv", progress=lambda *_: os.chdir(tmp_path / "a"))
+    assert (tmp_path / "out.csv").exists()
+
+
+def test_runs_to_one_output_at_once_are_told_so_and_leave_it_whole(model, tmp_path) -> None:
+    program = (
+        "import sys, time, onnxhead_runtime as r\n"
+        f"classify = r.load({str(model.path)!r}, device='cpu')\n"
+        "others, end = set(), time.monotonic() + 3\n"
+        "while time.monotonic() < end:\n"
+        f"    try: r.score(classify, '[1, 2, 3, 4, 5]', {str(tmp_path / 'out.csv')!r})\n"
+        "    except r.OnnxHeadError as error: others.add(str(error).split(',')[0])\n"
+        "print(others - {'one run at a time writes a file'})"
+    )
+    runs = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    assert [run.communicate()[0] for run in runs] == ["set()\n"] * 4
+    assert len(read_answers(tmp_path / "out.csv")["label"]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "out.csv"]
 
 
 def test_a_model_that_was_replaced_is_refused(model, random_head, tmp_path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # ml_dtypes registers bfloat16 with numpy as an extension type, whose kind is "V".
 _EXTENSION_FLOATS = {"bfloat16"}
+NUMBER_KINDS = "biuf"
 
 
 def to_numeric(value: Any, name: str, error: type[OnnxHeadError]) -> NDArray[Any]:
@@ -34,7 +35,7 @@ def to_numeric(value: Any, name: str, error: type[OnnxHeadError]) -> NDArray[Any
         raise error(
             f"{name} must be a rectangular array of numbers in main memory, got {_irregularity(value, cause)}"
         ) from cause
-    if array.dtype.kind not in "biuf" and array.dtype.name not in _EXTENSION_FLOATS:
+    if array.dtype.kind not in NUMBER_KINDS and array.dtype.name not in _EXTENSION_FLOATS:
         if isinstance(value, list | tuple):
             kind = {"U": "text", "S": "text", "c": "complex numbers"}.get(array.dtype.kind, "null or objects")
             raise error(f"{name} must be real numbers, got {kind} among them")

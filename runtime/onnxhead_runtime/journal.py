@@ -43,13 +43,14 @@ class Journal:
             WriteError: The folder cannot be written, another run is writing it, or there is an unfinished
                 run of another job.
         """
-        self._output, self._job = output, json.loads(json.dumps(job))
-        self._folder = output.with_name(f".{output.name}.partial")
+        self._output, self._job = output.absolute(), json.loads(json.dumps(job))
+        self._folder = self._output.with_name(f".{output.name}.partial")
         self._parts: dict[str, IO[bytes]] = {}
         self._sizes: dict[str, int] = {}
         self.rows, self.notes = 0, dict[str, Any]()
         self._lock = self._take_lock()
         try:
+            self._remove_litter()
             earlier = self._read() if resume else None
             if earlier is not None:
                 self._go_on(earlier)
@@ -99,7 +100,7 @@ class Journal:
         with whole.open("rb") as file:
             os.fsync(file.fileno())
         whole.replace(self._output)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove()
         self._lock.close()
 
     def leave(self) -> bool:
@@ -107,15 +108,21 @@ class Journal:
         with contextlib.suppress(OSError):  # a full disk has no room for what was not written either
             self._close()
         if not self.rows:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove()
         self._lock.close()
         return self.rows > 0
 
     def _take_lock(self) -> IO[bytes]:
         path = self._folder / _LOCK
         while True:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock = path.open("ab")
+            self._output.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(exist_ok=True)
+                lock = path.open("ab")
+            except (FileNotFoundError, FileExistsError):
+                if self._folder.exists() and not self._folder.is_dir():
+                    raise
+                continue  # another run has just ended, and removed its folder
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as cause:
@@ -124,9 +131,23 @@ class Journal:
                     f"one run at a time writes a file, another is writing {self._output}: wait for it, or "
                     "give another file"
                 ) from cause
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno())):
-                return lock
-            lock.close()  # that of a run which has just ended, and removed it
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(lock.fileno())):
+                    return lock
+            lock.close()
+
+    def _remove(self) -> None:
+        """Remove the folder under another name: a run that begins now makes its own."""
+        removed = self._folder.with_name(f"{self._folder.name}.{os.getpid()}.{id(self)}")
+        with contextlib.suppress(OSError):
+            self._folder.rename(removed)
+            shutil.rmtree(removed)
+
+    def _remove_litter(self) -> None:
+        """Remove what runs left that were killed while they removed their folder."""
+        for path in self._folder.parent.iterdir():
+            if path.name.startswith(f"{self._folder.name}."):
+                shutil.rmtree(path, ignore_errors=True)
 
     def _read(self) -> dict[str, Any] | None:
         """Return what an earlier run left; None where there is nothing whole."""
@@ -134,9 +155,10 @@ class Journal:
             document = json.loads((self._folder / _JOURNAL).read_bytes())
             sizes = {name: (self._folder / name).stat().st_size for name in document["parts"]}
             whole = all(sizes[name] >= size for name, size in document["parts"].items())
+            whole = whole and document["format"] == _FORMAT
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return document if whole and document["format"] == _FORMAT else None
+        return document if whole else None
 
     def _go_on(self, document: dict[str, Any]) -> None:
         job = document["job"]

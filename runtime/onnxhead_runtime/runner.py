@@ -33,6 +33,7 @@ _PIECE_OUTPUT_BYTES = 4 * 2**20
 _PIECE_ROWS = 256  # fewer would read a large weight too often
 
 Outputs = tuple[str, ...]
+_Size = tuple[int, Outputs]
 Answers = Sequence["NDArray[np.float32]"]
 
 
@@ -64,24 +65,32 @@ class Runner:
             ProviderError: onnxruntime fails.
         """
         try:
-            call = self._bound.by_size.get((len(batch), outputs))
-            return call(batch) if call else self._run_unbound(batch, outputs)
+            size = len(batch), outputs
+            # out of reach while it runs: a signal's handler may call too, in this thread
+            call = self._bound.by_size.pop(size, None)
+            if call is None:
+                return self._run_unbound(batch, size)
+            answers = call(batch)
+            self._bound.by_size[size] = call
+            return answers
         except Exception as cause:  # onnxruntime's exceptions have no public base
             raise ProviderError(
                 f"onnxruntime must answer {batch.shape[0]} rows of {batch.shape[1]}, it fails: "
                 f"{one_line(cause)}; try smaller batches"
             ) from cause
 
-    def _run_unbound(self, batch: NDArray[np.float32], outputs: Outputs) -> Answers:
-        output_bytes = len(batch) * self._classes * 4
+    def _run_unbound(self, batch: NDArray[np.float32], size: _Size) -> Answers:
+        rows, outputs = size
+        output_bytes = rows * self._classes * 4
         if self._on_cpu and 0 < output_bytes <= _BOUND_OUTPUT_BYTES and batch.nbytes <= _BOUND_BYTES:
             call = self._bind(batch, outputs)
-            self._bound.keep((len(batch), outputs), call)
-            return call(batch)
+            answers = call(batch)
+            self._bound.keep(size, call)
+            return answers
         if self._on_cpu and output_bytes > _WHOLE_OUTPUT_BYTES:
             return self._run_in_pieces(batch, outputs)
-        answers: Answers = self._native.run(outputs, {FEATURES: batch}, None)
-        return answers
+        whole: Answers = self._native.run(outputs, {FEATURES: batch}, None)
+        return whole
 
     def _run_in_pieces(self, batch: NDArray[np.float32], outputs: Outputs) -> Answers:
         answers = [np.empty((len(batch), self._classes), np.float32) for _ in outputs]
@@ -127,9 +136,9 @@ class _ThreadCalls(threading.local):
     """The bound calls of one thread, since a binding holds the state of one call."""
 
     def __init__(self) -> None:
-        self.by_size: dict[tuple[int, Outputs], _Call] = {}
+        self.by_size: dict[_Size, _Call] = {}
 
-    def keep(self, size: tuple[int, Outputs], call: _Call) -> None:
+    def keep(self, size: _Size, call: _Call) -> None:
         if len(self.by_size) == _BOUND_SIZES:
             self.by_size.clear()
         self.by_size[size] = call

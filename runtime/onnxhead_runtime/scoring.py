@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +21,12 @@ from onnxhead_runtime.answers import (
     choose_layout,
     default_columns,
     open_writer,
+    pyarrow_version,
 )
-from onnxhead_runtime.errors import FeaturesError, WriteError
+from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, WriteError
 from onnxhead_runtime.journal import Journal
 from onnxhead_runtime.pipeline import Ahead, in_order
-from onnxhead_runtime.providers import import_onnxruntime
+from onnxhead_runtime.providers import import_onnxruntime, one_line
 from onnxhead_runtime.rows import Block, Rows, Selection, open_rows
 from onnxhead_runtime.threads import thread_count
 
@@ -40,6 +42,7 @@ _FEWEST_ROWS, _MOST_ROWS = 256, 65536
 _LARGEST_OUTPUT_BYTES = 64 * 2**20
 _COMMIT_BYTES, _COMMIT_ROWS = 32 * 2**20, 2**17
 _MOST_WAITING = 16
+_MOST_KEPT_ROWS, _MOST_KEPT_WAITING = 4096, 4
 _PAGE_BYTES = 4096
 _NAMED_ROWS = 20
 
@@ -107,7 +110,7 @@ def score(
     Raises:
         FeaturesError: The source is not of its format, or has a bad row.
         WriteError: The output cannot be written, or there is nothing to go on with that fits.
-        ValueError: `threshold` or `on_bad_row` is none.
+        ValueError: `threshold`, `top` or `on_bad_row` is none.
 
     Example:
         >>> from onnxhead_runtime import load
@@ -116,10 +119,13 @@ def score(
         >>> report.rows, report.columns
         (2, ('label', 'probability', 'logits', 'probabilities'))
     """
-    source, path = os.fspath(source), Path(output)
+    source = source if isinstance(source, str) else str(Path(source).absolute())
+    path = Path(output)
     if on_bad_row not in ("fail", "null"):
         raise ValueError(f"on_bad_row must be fail or null, got {on_bad_row!r}")
     check_output(path)
+    if "\0" in str(path):
+        raise WriteError(f"a file's name must not have a null byte, got {path}")
     # os.path.exists, since Path.exists raises for long names
     if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110
         raise WriteError(f"answers must not replace the rows that they are of, {path}: give another file")
@@ -172,35 +178,42 @@ class _Run:
         size = block_rows(self._classify.features, len(self._classify.classes))
         # so many blocks that the workers go on while rows are committed, and bounded memory holds them
         waiting = max(1, min(_MOST_WAITING, _LARGEST_OUTPUT_BYTES // (size * self._layout.row_bytes)))
-        commit_rows = min(_COMMIT_ROWS, max(size, _COMMIT_BYTES // self._layout.row_bytes))
+        if self._layout.keep:  # whose rows may be large
+            size, waiting = min(size, _MOST_KEPT_ROWS), min(waiting, _MOST_KEPT_WAITING)
+        seen = pending = 0
         if progress:
             progress(done, rows.total)
         with (
             Ahead(_touched(rows.blocks(done, size))) as blocks,
-            Ahead(in_order(partial(self._answer, writer), blocks, self._workers), waiting) as answered,
+            Ahead(in_order(partial(self._answer, writer, path), blocks, self._workers), waiting) as answered,
         ):
             for count, found, encoded in answered:
                 self._check(found, done)
                 bad_rows += len(found)
                 bad += [(done + row, reason) for row, reason in found[: _NAMED_ROWS - len(bad)]]
-                writer.write(encoded)
-                done += count
+                with _writing(path):
+                    pending += writer.write(encoded)
+                seen, done = seen + 1, done + count
                 if progress:
                     progress(done, rows.total)
-                if done - journal.rows >= commit_rows:
-                    writer.commit()
+                if pending >= _COMMIT_BYTES or done - journal.rows >= _COMMIT_ROWS:
+                    with _writing(path):
+                        writer.commit()
                     journal.notes = {"bad": bad, "bad_rows": bad_rows}
                     journal.commit(done)
-        if not done:  # the file says which columns it has all the same
-            no_rows = np.empty((0, self._classify.features), np.float32)
-            kept: dict[str, Any] = {name: [] for name in self._layout.keep}
-            writer.write(self._answer(writer, Block(no_rows, kept, {}))[2])
-        writer.commit()
-        journal.finish(writer.finish())
+                    pending = 0
+        with _writing(path):
+            if not done and not seen:  # the file says which columns it has all the same
+                no_rows = np.empty((0, self._classify.features), np.float32)
+                kept: dict[str, Any] = {name: [] for name in self._layout.keep}
+                writer.write(self._answer(writer, path, Block(no_rows, kept, {}))[2])
+            writer.commit()
+            whole = writer.finish()
+        journal.finish(whole)
         columns = (*self._layout.keep, *self._layout.columns)
         return Report(path, done, resumed, bad_rows, tuple(bad), columns, self._classify.device)
 
-    def _answer(self, writer: Writer, block: Block) -> tuple[int, list[BadRow], Any]:
+    def _answer(self, writer: Writer, path: Path, block: Block) -> tuple[int, list[BadRow], Any]:
         """Return how many rows a block has, the bad ones counted from its first, and what is written."""
         prediction = self._classify(block.features)
         if self._threshold is not None:
@@ -210,7 +223,8 @@ class _Run:
             (row, block.bad.get(row) or _reason(block.features[row]))
             for row in np.flatnonzero(answers.undefined).tolist()
         ]
-        return len(answers), found, writer.encode(answers)
+        with _writing(path):
+            return len(answers), found, writer.encode(answers)
 
     def _check(self, found: list[BadRow], first: int) -> None:
         if found and self._fail:
@@ -219,6 +233,20 @@ class _Run:
                 f"every row must have an answer, row {first + row}, counted from 0, has none: {reason}; mend "
                 "it, or write null for such rows with --on-bad-row null"
             )
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the writers' packages raise for a column that they cannot write into a WriteError."""
+    try:
+        yield
+    except (OSError, MemoryError, OnnxHeadError):
+        raise
+    except Exception as cause:  # pyarrow's exceptions are of many kinds
+        raise WriteError(
+            f"columns that are carried through must be of types that {path.suffix} holds, one is not: "
+            f"{one_line(cause)}; leave it out of --keep, or convert it"
+        ) from cause
 
 
 def block_rows(features: int, classes: int) -> int:
@@ -263,7 +291,7 @@ def _describe_job(
         "source": where,
         "columns": [*layout.keep, *layout.columns, layout.top, output.suffix.lower()],
         "features": features and list(features),
-        "threshold": threshold,
+        "threshold": threshold and float(threshold),
         "device": classify.device,
-        "onnxruntime": import_onnxruntime().__version__,
+        "versions": [import_onnxruntime().__version__, np.__version__, pyarrow_version(output)],
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 _EXTERNAL_DATA = (7, 5, 13)
 _KEY, _VALUE = 1, 2  # of StringStringEntryProto
 _LARGEST_BYTES = 16 * 2**20  # a file whose weights are elsewhere holds hardly more than its labels
+_VARINT_BYTES = 10
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 
@@ -57,8 +58,9 @@ def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """Return a number, seven bits a byte, and where the next field is."""
-    value = shift = 0
-    while message[at] & 0x80:
-        value |= (message[at] & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-    return value | message[at] << shift, at + 1
+    value = 0
+    for place in range(_VARINT_BYTES):
+        value |= (message[at + place] & 0x7F) << 7 * place
+        if message[at + place] < 0x80:
+            return value, at + place + 1
+    raise ValueError("a varint has ten bytes at most")

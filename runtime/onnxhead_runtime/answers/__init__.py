@@ -23,7 +23,10 @@ __all__ = [
     "choose_layout",
     "default_columns",
     "open_writer",
+    "pyarrow_version",
 ]
+
+_ARROW_FORMATS = (".parquet", ".arrow")
 
 
 class Writer(Protocol):
@@ -35,8 +38,8 @@ class Writer(Protocol):
     def encode(self, answers: Answers) -> Any:
         """Return what is to be written of a block of rows; called from several threads at once."""
 
-    def write(self, encoded: Any) -> None:
-        """Add the rows of a block."""
+    def write(self, encoded: Any) -> int:
+        """Add the rows of a block; return about how many bytes they are."""
 
     def commit(self) -> None:
         """Bring all rows so far to the journal's parts."""
@@ -49,13 +52,22 @@ def check_output(path: Path) -> None:
     """Raise WriteError unless the format of `path` is known and what it needs is installed."""
     if path.suffix.lower() not in _WRITERS:
         raise WriteError(f"predictions are written to a file in {', '.join(_WRITERS)}, got {path}")
-    if path.suffix.lower() in (".parquet", ".arrow"):
+    if path.suffix.lower() in _ARROW_FORMATS:
         try:
             import pyarrow  # noqa: F401
         except ImportError as cause:
             raise WriteError(
                 f'writing {path.suffix} needs the pyarrow package: pip install "onnxhead[arrow]"'
             ) from cause
+
+
+def pyarrow_version(path: Path) -> str | None:
+    """Return the version of pyarrow where it writes the format of `path`."""
+    if path.suffix.lower() not in _ARROW_FORMATS:
+        return None
+    import pyarrow
+
+    return str(pyarrow.__version__)
 
 
 def default_columns(path: Path) -> tuple[str, ...] | None:

@@ -13,7 +13,6 @@ from onnxhead_runtime.answers.columns import LABEL, PROBABILITY, TOP, Answers, L
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES
 from onnxhead_runtime.errors import WriteError
 from onnxhead_runtime.journal import Journal
-from onnxhead_runtime.providers import one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,16 +52,14 @@ class _TableWriter:
         if self._schema is None:
             self._schema = pyarrow.schema([(name, column.type) for name, column in columns.items()])
             self._journal.part(_SCHEMA).write(self._schema.serialize())
-        try:
-            arrays = [
-                column if column.type == field.type else column.cast(field.type)
-                for field, column in zip(self._schema, columns.values(), strict=True)
-            ]
-        except pyarrow.ArrowException as cause:
-            raise WriteError(
-                "a column that is carried through must have one type, that of its first rows: "
-                f"{one_line(cause)}"
-            ) from cause
+        for name, column in columns.items():
+            kind = self._schema.field(name).type
+            if column.type != kind and column.null_count < len(column):
+                raise WriteError(
+                    "a column that is carried through must have one type, "
+                    f"{name} has {column.type} after {kind}"
+                )
+        arrays = [columns[field.name].cast(field.type) for field in self._schema]
         return pyarrow.record_batch(arrays, schema=self._schema)
 
     def _column(self, name: str, answers: Answers) -> Any:
@@ -110,12 +107,13 @@ class ArrowWriter(_TableWriter):
         if self._schema is not None:
             self._replay()
 
-    def write(self, encoded: dict[str, Any]) -> None:
+    def write(self, encoded: dict[str, Any]) -> int:
         """Add rows."""
         batch = self._batch(encoded)
         if self._writer is None:
             self._writer = self._open(self._part)
         self._writer.write_batch(batch)
+        return int(batch.nbytes)
 
     def commit(self) -> None:
         """Everything is in the file already."""
@@ -160,15 +158,18 @@ class ParquetWriter(_TableWriter):
             self._part.write(_MAGIC)
         self._batches: list[Any] = []
 
-    def write(self, encoded: dict[str, Any]) -> None:
+    def write(self, encoded: dict[str, Any]) -> int:
         """Collect rows."""
         self._batches.append(self._batch(encoded))
+        return int(self._batches[-1].nbytes)
 
     def commit(self) -> None:
         """Write what was collected as a row group."""
         import pyarrow
         from pyarrow import parquet
 
+        if not self._batches:
+            return
         table = pyarrow.Table.from_batches(self._batches, self._schema)
         self._batches = []
         sink = pyarrow.BufferOutputStream()

@@ -82,8 +82,11 @@ def choose_layout(
 
     Raises:
         WriteError: A column is not one of `COLUMNS`, is named twice, or is carried through already.
+        ValueError: `top` is less than 1.
     """
-    count = min(top or _TOP, len(classes))
+    if top is not None and top < 1:
+        raise ValueError(f"top must be at least 1, got {top}")
+    count = min(int(top or _TOP), len(classes))
     if columns is None:
         wide = len(classes) > _WIDE_CLASSES
         columns = [LABEL, PROBABILITY, *([] if wide else [LOGITS, PROBABILITIES])]
@@ -108,6 +111,15 @@ def answer(prediction: Prediction, kept: Mapping[str, Any], layout: Layout) -> A
         top = classes, np.take_along_axis(prediction.probabilities, classes, axis=1)
     # a NaN among the logits counts as the largest, and an infinite one has the probability NaN
     return Answers(prediction, kept, np.isnan(probability), best, probability, top)
+
+
+def check_distinct(names: Sequence[str]) -> None:
+    """Raise WriteError where a column that is carried through has the name of an answer's."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise WriteError(
+            f"columns must have distinct names, got {', '.join(twice)} twice: rename what is kept"
+        )
 
 
 def as_list(column: Any) -> list[Any]:

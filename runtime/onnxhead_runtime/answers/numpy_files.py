@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import io
-import json
+import math
 import shutil
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhead_runtime.answers.columns import LABEL, PROBABILITY, TOP, Answers, Layout, label_text
+from onnxhead_runtime.answers.columns import (
+    LABEL,
+    PROBABILITY,
+    TOP,
+    Answers,
+    Layout,
+    check_distinct,
+    label_text,
+)
+from onnxhead_runtime.arrays import NUMBER_KINDS
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES
 from onnxhead_runtime.errors import WriteError
 from onnxhead_runtime.journal import Journal
@@ -19,42 +28,24 @@ from onnxhead_runtime.journal import Journal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_TOP_ARRAYS = ["top_label", "top_probability"]
+
 
 class NpzWriter:
-    """One array per column; labels are text, and a row without an answer has none and NaN.
+    """One array per column; a row without an answer has no label and NaN.
 
-    The rows go to one .npy file per array, which are put together at the end.
+    Labels are text; with the link `sigmoid`, where a row has several, they are bool (rows, classes). The
+    rows go to one .npy file per array, which are put together at the end.
     """
 
     def __init__(self, layout: Layout, journal: Journal) -> None:
         """Begin the arrays, or go on with them."""
         self._layout, self._journal = layout, journal
-        self._texts = _texts(layout)
-
-    def write(self, encoded: dict[str, NDArray[Any]]) -> None:
-        """Add rows."""
-        for name, array in encoded.items():
-            part = self._journal.part(_file_name(name))
-            if not part.tell():
-                part.write(_header(array.dtype, 0, array.shape[1:]))
-            part.write(np.ascontiguousarray(array).data)
-
-    def commit(self) -> None:
-        """Everything is in the files already."""
-
-    def finish(self) -> Path:
-        """Put the arrays together."""
-        path = self._journal.path("whole")
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-            for name in self._journal.part_names:
-                _complete(self._journal.path(name))
-                # without a date of its own, a member has the earliest that there is: the same bytes again
-                with (
-                    self._journal.path(name).open("rb") as part,
-                    archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as member,
-                ):
-                    shutil.copyfileobj(part, member, 2**20)
-        return path
+        self._texts = np.array([label_text(label) for label in layout.classes], np.str_)
+        answers = [name for name in layout.columns if name != TOP] + _TOP_ARRAYS * (TOP in layout.columns)
+        self._names = [*layout.keep, *answers]
+        check_distinct(self._names)
+        self._kinds: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
 
     def encode(self, answers: Answers) -> dict[str, NDArray[Any]]:
         """Return the arrays of a block."""
@@ -65,19 +56,67 @@ class NpzWriter:
             elif name == PROBABILITY:
                 arrays[name] = answers.probability
             elif name == TOP and answers.top is not None:
-                arrays["top_label"] = self._texts[answers.top[0]]
-                arrays["top_label"][answers.undefined] = ""
-                arrays["top_probability"] = answers.top[1]
+                texts = self._texts[answers.top[0]]
+                texts[answers.undefined] = ""
+                arrays |= dict(zip(_TOP_ARRAYS, (texts, answers.top[1]), strict=True))
             else:
                 arrays[name] = getattr(answers.prediction, name)
         return arrays
 
-    def _labels(self, answers: Answers) -> NDArray[np.str_]:
+    def write(self, encoded: dict[str, NDArray[Any]]) -> int:
+        """Add rows."""
+        for name, array in encoded.items():
+            part = self._part(name)
+            if not part.tell():
+                part.write(_header(array.dtype, 0, array.shape[1:]))
+            kind = self._kinds.setdefault(name, _kind(self._journal.path(self._part_name(name))))
+            if kind != (array.dtype, array.shape[1:]):
+                raise WriteError(
+                    f"an array of .npz has one dtype, {name} has {array.dtype} {array.shape[1:]} after "
+                    f"{kind[0]} {kind[1]}: write .parquet, .csv or .jsonl"
+                )
+            part.write(np.ascontiguousarray(array).data)
+        return sum(array.nbytes for array in encoded.values())
+
+    def commit(self) -> None:
+        """Everything is in the files already."""
+
+    def finish(self) -> Path:
+        """Put the arrays together."""
+        path = self._journal.path("whole")
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for name in self._names:
+                # without a date of its own, a member has the earliest that there is: the same bytes again
+                info = zipfile.ZipInfo(f"{name}.npy")
+                with (
+                    self._complete(name).open("rb") as part,
+                    archive.open(info, "w", force_zip64=True) as member,
+                ):
+                    shutil.copyfileobj(part, member, 2**20)
+        return path
+
+    def _labels(self, answers: Answers) -> NDArray[Any]:
         if self._layout.link == "sigmoid":
-            return np.array([label_text(label) for label in answers.prediction.labels], self._texts.dtype)
+            return answers.prediction.above_threshold & ~answers.undefined[:, np.newaxis]
         labels = self._texts[answers.best]
         labels[answers.undefined] = ""
         return labels
+
+    def _part_name(self, name: str) -> str:
+        return str(self._names.index(name))
+
+    def _part(self, name: str) -> IO[bytes]:
+        return self._journal.part(self._part_name(name))
+
+    def _complete(self, name: str) -> Path:
+        """Write the number of rows into the header of an array."""
+        path = self._journal.path(self._part_name(name))
+        dtype, row_shape = self._kinds[name]
+        row_bytes = dtype.itemsize * math.prod(row_shape)
+        rows = (path.stat().st_size - len(_header(dtype, 0, row_shape))) // max(row_bytes, 1)
+        with path.open("r+b") as file:
+            file.write(_header(dtype, rows, row_shape))
+        return path
 
 
 class NpyWriter(NpzWriter):
@@ -98,33 +137,21 @@ class NpyWriter(NpzWriter):
 
     def finish(self) -> Path:
         """Complete the array."""
-        (name,) = self._journal.part_names
-        _complete(self._journal.path(name))
-        return self._journal.path(name)
-
-
-def _texts(layout: Layout) -> NDArray[np.str_]:
-    """Return the labels as text, in a dtype that is wide enough for whatever is written."""
-    texts = [label_text(label) for label in layout.classes]
-    longest = max(map(len, texts))
-    if layout.link == "sigmoid":
-        longest = len(json.dumps(layout.classes, ensure_ascii=False))
-    return np.array(texts, f"<U{max(longest, 1)}")
+        return self._complete(self._names[0])
 
 
 def _kept_array(name: str, column: Any) -> NDArray[Any]:
-    array = column if isinstance(column, np.ndarray | list) else column.to_numpy(zero_copy_only=False)
-    array = np.asarray(array)
-    if array.dtype.kind not in "biuf":
+    is_plain = isinstance(column, np.ndarray | list)
+    try:
+        array = np.asarray(column if is_plain else column.to_numpy(zero_copy_only=False))
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, object)
+    if array.dtype.kind not in NUMBER_KINDS or not (is_plain or not column.null_count):
         raise WriteError(
-            f".npz carries columns of numbers through, {name} holds others: write .parquet, .arrow, .csv or "
-            ".jsonl"
+            f".npz carries columns of numbers through, without null, {name} holds others: write .parquet, "
+            ".arrow, .csv or .jsonl"
         )
     return array
-
-
-def _file_name(name: str) -> str:
-    return f"{name}.npy"
 
 
 def _header(dtype: np.dtype[Any], rows: int, row_shape: tuple[int, ...]) -> bytes:
@@ -139,12 +166,9 @@ def _header(dtype: np.dtype[Any], rows: int, row_shape: tuple[int, ...]) -> byte
     return header.getvalue()
 
 
-def _complete(path: Path) -> None:
-    """Write the number of rows into the header."""
-    with path.open("r+b") as file:
+def _kind(path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return dtype and shape of a row of an array that was begun."""
+    with path.open("rb") as file:
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        row_bytes = dtype.itemsize * int(np.prod(shape[1:]))
-        rows = (path.stat().st_size - file.tell()) // max(row_bytes, 1)
-        file.seek(0)
-        file.write(_header(dtype, rows, shape[1:]))
+    return dtype, shape[1:]

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxhead_runtime.answers.columns import LABEL, PROBABILITY, TOP, Answers, Layout, as_list, label_text
+from onnxhead_runtime.answers.columns import (
+    LABEL,
+    PROBABILITY,
+    TOP,
+    Answers,
+    Layout,
+    as_list,
+    check_distinct,
+    label_text,
+)
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES
 from onnxhead_runtime.journal import Journal
 
@@ -27,6 +36,7 @@ class CsvWriter:
         """Begin the file, or go on with it."""
         self._layout, self._journal = layout, journal
         self._part = journal.part(_PART)
+        check_distinct(self._header())
         if not self._part.tell():
             self.write(_csv_bytes([self._header()]))
 
@@ -43,9 +53,9 @@ class CsvWriter:
             rows.append(row[: len(self._layout.keep)] + [""] * width if undefined else row)
         return _csv_bytes(rows)
 
-    def write(self, encoded: bytes) -> None:
+    def write(self, encoded: bytes) -> int:
         """Add rows."""
-        self._part.write(encoded)
+        return self._part.write(encoded)
 
     def commit(self) -> None:
         """Everything is in the file already."""
@@ -76,17 +86,17 @@ class JsonlWriter:
     def encode(self, answers: Answers) -> bytes:
         """Return the lines of a block."""
         names = [*answers.kept, *self._layout.columns]
-        columns = [as_list(column) for column in answers.kept.values()]
+        columns = [_without_nan(as_list(column)) for column in answers.kept.values()]
         columns += [_values(answers, name, self._layout) for name in self._layout.columns]
         lines = (
-            json.dumps(_without_nan(dict(zip(names, row, strict=True))), ensure_ascii=False, default=str)
+            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=str)
             for row in zip(*columns, strict=True)
         )
         return "".join(f"{line}\n" for line in lines).encode()
 
-    def write(self, encoded: bytes) -> None:
+    def write(self, encoded: bytes) -> int:
         """Add rows."""
-        self._part.write(encoded)
+        return self._part.write(encoded)
 
     def commit(self) -> None:
         """Everything is in the file already."""
@@ -148,8 +158,10 @@ def _cell(value: Any) -> str:
     )
 
 
-def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }
+def _without_nan(value: Any) -> Any:
+    """Return JSON data with null for what JSON lacks."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return {name: _without_nan(item) for name, item in value.items()} if isinstance(value, dict) else value

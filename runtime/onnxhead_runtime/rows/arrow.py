@@ -28,7 +28,8 @@ def read_parquet(path: Path, selection: Selection) -> Rows:
         return pyarrow.parquet.ParquetFile(path, memory_map=True, pre_buffer=False)
 
     with _refusing(path), open_file() as file:
-        columns = _choose(file.schema_arrow, path, selection)
+        schema = file.schema_arrow
+        columns = _choose(schema, path, selection)
         group_rows = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
 
     def batches(start: int, size: int) -> Iterator[Any]:
@@ -40,7 +41,7 @@ def read_parquet(path: Path, selection: Selection) -> Rows:
                     )
                     yield from _from_row(read, start - first)
 
-    return Rows(sum(group_rows), _blocks(batches, columns, selection))
+    return Rows(sum(group_rows), _blocks(batches, columns, selection, schema))
 
 
 def read_arrow(path: Path, selection: Selection) -> Rows:
@@ -58,7 +59,8 @@ def read_arrow(path: Path, selection: Selection) -> Rows:
 
     with _refusing(path):
         file = open_file()
-        columns = _choose(file.schema, path, selection)
+        schema = file.schema
+        columns = _choose(schema, path, selection)
         total = file.count_rows() if hasattr(file, "count_rows") else None  # since pyarrow 25, and no stream
 
     def batches(start: int, size: int) -> Iterator[Any]:
@@ -66,22 +68,37 @@ def read_arrow(path: Path, selection: Selection) -> Rows:
             file = open_file()
             is_file = hasattr(file, "num_record_batches")
             read = (file.get_batch(i) for i in range(file.num_record_batches)) if is_file else iter(file)
+            read = (_validated(batch.select([*columns, *selection.keep])) for batch in read)
             pieces = (batch.slice(at, size) for batch in read for at in range(0, batch.num_rows, size))
             yield from _from_row(pieces, start)
 
-    return Rows(total, _blocks(batches, columns, selection))
+    return Rows(total, _blocks(batches, columns, selection, schema))
 
 
 def _blocks(
-    batches: Callable[[int, int], Iterator[Any]], columns: Sequence[str], selection: Selection
+    batches: Callable[[int, int], Iterator[Any]], columns: Sequence[str], selection: Selection, schema: Any
 ) -> Callable[[int, int], Iterator[Block]]:
+    def block(batch: Any) -> Block:
+        features, bad = _features(batch, columns, selection.width)
+        return Block(features, {name: _plain(batch.column(name)) for name in selection.keep}, bad)
+
     def blocks(start: int, size: int) -> Iterator[Block]:
+        batch = None
         for batch in batches(start, size):
-            features, bad = _features(batch, columns, selection.width)
-            kept = {name: _plain(batch.column(name)) for name in selection.keep}
-            yield Block(features, kept, bad)
+            yield block(batch)
+        if batch is None and not start:  # without rows, its columns have types all the same
+            import pyarrow
+
+            empty = [pyarrow.array([], field.type) for field in schema]
+            yield block(pyarrow.record_batch(empty, schema=schema))
 
     return blocks
+
+
+def _validated(batch: Any) -> Any:
+    """Return a batch whose offsets lie in its buffers: what is mapped is not read, and so not checked."""
+    batch.validate(full=True)
+    return batch
 
 
 def _features(batch: Any, columns: Sequence[str], width: int) -> tuple[NDArray[np.float32], dict[int, str]]:

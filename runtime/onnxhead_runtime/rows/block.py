@@ -144,7 +144,9 @@ def array_rows(matrix: Any, kept: Mapping[str, Any]) -> Rows:
 
     def blocks(start: int, size: int) -> Iterator[Block]:
         total = len(matrix)
-        for part in (slice(at, min(at + size, total)) for at in range(start, total, size)):
+        # a source without rows is one block without rows: its columns have types all the same
+        starts = range(start, total, size) if total else [0]
+        for part in (slice(at, min(at + size, total)) for at in starts):
             features, bad = float32_rows(matrix[part])
             yield Block(features, {name: column[part] for name, column in kept.items()}, bad)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zipfile
 from functools import partial
@@ -11,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhead_runtime.arrays import numpy_reason, to_batch, to_numeric
+from onnxhead_runtime.arrays import NUMBER_KINDS, numpy_reason, to_batch, to_numeric
 from onnxhead_runtime.contract import FEATURES
 from onnxhead_runtime.errors import FeaturesError
 from onnxhead_runtime.rows.block import Rows, Selection, array_rows, one_array
@@ -74,9 +75,10 @@ def _named_rows(arrays: dict[str, Any], name: str, path: Path, width: int) -> Ro
     array = arrays.pop(name)
     if isinstance(array, np.ndarray):
         array = to_batch(to_numeric(array, "features", FeaturesError), width, FeaturesError)
-    elif array.shape[1:] != (width,):
+    elif array.shape[1:] != (width,) or array.kind not in NUMBER_KINDS:
         raise FeaturesError(
-            f"features must be (batch, {width}) for this model, {path.name} has {name} of shape {array.shape}"
+            f"features must be numbers (batch, {width}) for this model, {path.name} has {name} of shape "
+            f"{array.shape}, {array.dtype}"
         )
     for key, column in arrays.items():
         if column.shape[:1] != array.shape[:1]:
@@ -109,6 +111,8 @@ def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
         header_bytes = file.tell()
     if dtype.hasobject:
         raise ValueError("arrays of objects would have to be unpickled, which is never done")
+    if min(shape, default=0) < 0 or member.file_size != header_bytes + math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{member.filename} must hold {shape} values of {dtype}, it has another size")
     if member.compress_type == zipfile.ZIP_STORED:
         with path.open("rb") as file:
             file.seek(member.header_offset + _ZIP_NAME_LENGTHS_AT)
@@ -141,6 +145,8 @@ class _Slices:
     def __init__(self, tensor: Any) -> None:
         self._tensor = tensor
         self.shape = tuple(tensor.get_shape())
+        self.dtype = tensor.get_dtype()
+        self.kind = "f" if self.dtype.startswith(("F", "BF")) else self.dtype[0].lower()
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -163,28 +169,34 @@ class _Inflated:
         self._open = partial(archive.open, member)
         self._file: IO[bytes] | None = None
         self._at = 0
-        self.shape, self._dtype = shape, dtype
+        self.shape, self.dtype, self.kind = shape, dtype, dtype.kind
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, part: slice) -> NDArray[Any]:
-        row_bytes = int(np.prod(self.shape[1:])) * self._dtype.itemsize
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         try:
             if self._file is None or part.start < self._at:
                 self._file = self._open()
                 _read_npy_header(self._file)
                 self._at = 0
-            while self._at < part.start:
-                self._at += 1
-                self._file.read(row_bytes)
-            data = self._file.read((part.stop - part.start) * row_bytes)
+            for _ in range(self._at, part.start):
+                _read_exactly(self._file, row_bytes)
+            data = _read_exactly(self._file, (part.stop - part.start) * row_bytes)
             self._at = part.stop
-            return np.frombuffer(data, self._dtype).reshape(-1, *self.shape[1:])
+            return np.frombuffer(data, self.dtype).reshape(-1, *self.shape[1:])
         except Exception as cause:  # zipfile and zlib raise many kinds for a broken file
             raise FeaturesError(
-                f"features must be a readable array, the rows from {part.start}: {cause}"
+                f"features must be a readable array, the rows from {part.start} are not: {cause}"
             ) from cause
+
+
+def _read_exactly(file: IO[bytes], count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise EOFError("the array ends early")
+    return data
 
 
 def _refuse(path: Path, cause: Exception) -> FeaturesError:

@@ -167,5 +167,6 @@ def _parse_line(line: str, number: int, path: Path) -> Any:
 
 
 def _kind(value: Any) -> str:
-    is_list = isinstance(value, list) and all(isinstance(item, int | float) for item in value)
-    return "list" if is_list else type(value).__name__
+    if isinstance(value, list) and not all(isinstance(item, int | float) for item in value):
+        return "list of others"
+    return type(value).__name__
