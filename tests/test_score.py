@@ -131,6 +131,8 @@ def test_every_format_is_read(name, model, tmp_path) -> None:
     assert report.columns == (*kept, "label", "probability", "logits", "probabilities")
     assert (report.rows, report.resumed_rows, report.bad_rows, report.device) == (101, 0, 0, "cpu")
     assert list(written) == list(report.columns)
+    labels = parquet.read_schema(tmp_path / "out.parquet").metadata[b"onnxhead.labels"]
+    assert json.loads(labels) == list(LABELS)
     assert np.allclose(written["logits"], expected.logits, atol=1e-5)
     assert np.allclose(written["probabilities"], expected.probabilities, atol=1e-6)
     assert written["label"] == expected.labels
@@ -401,7 +403,8 @@ def test_a_row_without_an_answer_is_null_in_every_format(link, random_head, tmp_
         ({"x": [[1.0] * 5]}, {"features": ["z"]}, "it has no z"),
         ({"x": [["a"] * 5]}, {}, "left are 1: name them with --features"),
         ({"x": [["a"] * 5]}, {"features": ["x"]}, "named are 1"),
-        ({**{c: [1.0] for c in "abcd"}, "e": ["text"]}, {}, "features must be numbers, column e is string"),
+        ({**{c: [1.0] for c in "abcd"}, "e": ["text"]}, {}, "features must be 5 numbers, column e is string"),
+        ({"x": lists(ROWS[:, :4])}, {}, "features must be 5 numbers, column x is fixed_size_list"),
     ],
 )
 def test_columns_that_are_not_plain_are_refused_with_what_there_is(
@@ -422,7 +425,7 @@ def test_columns_that_are_not_plain_are_refused_with_what_there_is(
         ("x.jsonl", b"7\n", {}, "must hold an array of numbers or an object in each line, line 1 is a int"),
         ("x.jsonl", b"[1,2,3,4,5]\n", {"keep": ["id"]}, "must hold objects for --features and --keep"),
         ("x.jsonl", b"\xff\n", {}, "x.jsonl must be JSON in UTF-8"),
-        ("x.csv", b"1,2,3,4,5\n", {"keep": ["id"]}, "must have a header for --features and --keep"),
+        ("x.csv", b"1,2,3,4,5\n", {"keep": ["id"]}, "it has no id: it has 1 (text), 2 (text)"),
         ("x.csv", b"a,b,a,c,d\n1,2,3,4,5\n", {}, "must have distinct column names, it has a twice"),
         (
             "x.csv",
@@ -483,6 +486,7 @@ def test_outputs_that_cannot_be_written_are_refused(output, options, message, mo
         ({"threshold": 0.3}, "a threshold is for the link sigmoid, the link is softmax"),
         ({"on_bad_row": "skip"}, "on_bad_row must be fail or null, got 'skip'"),
         ({"top": 0}, "top must be at least 1, got 0"),
+        ({"keep": "id"}, "keep must be a list of names, got the text 'id'"),
     ],
 )
 def test_options_that_do_not_fit_are_value_errors(options, message, model, tmp_path) -> None:
@@ -509,13 +513,14 @@ def jsonl_rows(path: Path, kept: list) -> None:
             ".parquet",
             "a column that is carried through must have one type, v has double after int64",
         ),
-        ([1] * 20 + [0.5], ".npz", "an array of .npz has one dtype, v has float64 () after int64 ()"),
+        ([1] * 16 + [0.5] * 4, ".npz", "an array of .npz has one dtype, v has float64 () after int64 ()"),
         (
             [[1, 2], [1, 2, 3]],
             ".npz",
             ".npz carries columns of numbers through, without null, v holds others",
         ),
         ([1, None], ".npz", "without null, v holds others"),
+        ([2**60 + 1, 0.5], ".npz", "without null, v holds others"),
         ([2**70], ".arrow", "must be of types that .arrow holds"),
         ([{}], ".parquet", "must be of types that .parquet holds"),
         (["\ud800"], ".csv", "must be of types that .csv holds"),
@@ -536,6 +541,50 @@ def test_kept_integers_with_nulls_stay_integers_or_are_refused(model, tmp_path) 
     assert parquet.read_table(tmp_path / "out.parquet")["id"].to_pylist() == ids.to_pylist()
     with pytest.raises(WriteError, match="without null, id holds others"):
         score(model, tmp_path / "in.parquet", tmp_path / "out.npz", keep=["id"])
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_column_that_begins_with_nulls_may_go_on_with_text(model, tmp_path) -> None:
+    kept = [None] * 40 + ["url"]
+    jsonl_rows(tmp_path / "in.jsonl", kept)
+    score(model, tmp_path / "in.jsonl", tmp_path / "out.parquet", keep=["v"])
+    assert parquet.read_table(tmp_path / "out.parquet")["v"].to_pylist() == kept
+
+
+def test_bytes_are_written_as_digits(model, tmp_path) -> None:
+    table = pyarrow.table({"id": [b"\xff\x00"], "x": lists(ROWS[:1])})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    for suffix in (".csv", ".jsonl"):
+        score(model, tmp_path / "in.parquet", tmp_path / f"out{suffix}", keep=["id"])
+        assert read_answers(tmp_path / f"out{suffix}")["id"] == ["ff00"]
+
+
+@pytest.mark.parametrize("text", ["id,0,1,2,3,4\na,1,2,3,4,5\n", "id,a,b,c,d,e\n"])
+def test_where_columns_are_named_the_first_line_is_the_header(text, model, tmp_path) -> None:
+    (tmp_path / "in.csv").write_text(text)
+    report = score(model, tmp_path / "in.csv", tmp_path / "out.csv", keep=["id"])
+    assert report.rows == len(text.splitlines()) - 1
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_rows_that_change_while_they_are_read_make_no_file(model, tmp_path) -> None:
+    np.save(tmp_path / "in.npy", ROWS)
+
+    def change(done: int, _: int | None) -> None:
+        if done == 32:
+            os.utime(tmp_path / "in.npy", (1, 1))
+
+    with pytest.raises(
+        FeaturesError, match=r"must stay as they are while they are read, .*in\.npy has changed"
+    ):
+        score(model, tmp_path / "in.npy", tmp_path / "out.csv", progress=change)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_output_that_is_a_folder_is_refused_at_once(model, tmp_path) -> None:
+    (tmp_path / "out.csv").mkdir()
+    with pytest.raises(WriteError, match="answers go to a file, got a folder"):
+        score(model, "[1, 2, 3, 4, 5]", tmp_path / "out.csv")
 
 
 def test_json_that_is_written_is_json(model, tmp_path) -> None:
@@ -733,11 +782,11 @@ def test_a_run_that_failed_goes_on_and_says_so(model, tmp_path) -> None:
     rows = ROWS.copy()
     rows[77, 0] = np.nan
     np.save(tmp_path / "in.npy", rows)
-    note = "48 rows are done: the same with --resume goes on behind them"
+    note = "48 rows are done: --resume goes on behind them"
     with pytest.raises(FeaturesError, match="row 77") as raised:
         score(model, tmp_path / "in.npy", tmp_path / "out.csv")
     assert raised.value.__notes__ == [note]
-    with pytest.raises(WriteError, match="had another columns: run without --resume to begin anew"):
+    with pytest.raises(WriteError, match="there is another columns: run without --resume to begin anew"):
         score(model, tmp_path / "in.npy", tmp_path / "out.csv", columns=["label"], resume=True)
     report = score(model, tmp_path / "in.npy", tmp_path / "out.csv", on_bad_row="null", resume=True)
     assert (report.resumed_rows, report.rows, report.bad) == (48, 101, ((77, "column 0 is NaN"),))
@@ -774,7 +823,7 @@ def test_another_source_is_not_gone_on_with(model, tmp_path) -> None:
     with pytest.raises(FeaturesError):
         score(*arguments)
     np.save(tmp_path / "in.npy", ROWS)
-    with pytest.raises(WriteError, match="had another source"):
+    with pytest.raises(WriteError, match="there is another source file: run without"):
         score(*arguments, resume=True)
     assert score(*arguments).resumed_rows == 0, "without resume it begins anew"
 
@@ -825,7 +874,7 @@ def test_a_full_disk_leaves_the_old_file_and_what_is_done(suffix, model, tmp_pat
     )
     full = subprocess.run([sys.executable, "-c", program, "full"], capture_output=True, text=True)
     assert f"{output.name} was not written: File too large" in full.stdout, full.stderr
-    assert "rows are done: the same with --resume goes on behind them" in full.stdout
+    assert "rows are done: --resume goes on behind them" in full.stdout
     assert output.read_bytes() == b"earlier"
     done = subprocess.run([sys.executable, "-c", program, "room"], capture_output=True, text=True)
     assert done.stdout == "True 101000\n", done.stderr
@@ -849,9 +898,7 @@ def test_the_command_that_is_interrupted_says_how_to_go_on(name, model, tmp_path
     running.send_signal(getattr(signal, name))
     message = running.communicate()[1]
     assert running.returncode == 130, message
-    assert re.search(
-        r"interrupted; \d+ rows are done: the same with --resume goes on behind them\n$", message
-    )
+    assert re.search(r"interrupted; \d+ rows are done: --resume goes on behind them\n$", message)
     assert not (tmp_path / "out.jsonl").exists()
     done = subprocess.run([*program, "--resume", "--json"], cwd=tmp_path, capture_output=True, text=True)
     report = json.loads(done.stdout)

@@ -25,6 +25,7 @@ PROBABILITIES = "probabilities"
 FORMAT = "1"
 _PREFIX = "onnxhead."
 FORMAT_KEY = _PREFIX + "format"
+LABELS_KEY = _PREFIX + "labels"
 
 Label = str | int | bool | float
 # One row's answer: a label, or with the link `sigmoid` several; None where it is undefined.

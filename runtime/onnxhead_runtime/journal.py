@@ -165,8 +165,8 @@ class Journal:
         others = [key for key in self._job if job.get(key) != self._job[key]]
         if others:
             raise WriteError(
-                f"an unfinished run goes on with what it began with, that of {self._output} had another "
-                f"{', '.join(others)}: run without --resume to begin anew"
+                f"an unfinished run goes on with what it began with, since that of {self._output} there is "
+                f"another {', '.join(others)}: run without --resume to begin anew"
             )
         self.rows, self.notes, self._sizes = document["rows"], document["notes"], document["parts"]
         for name, size in self._sizes.items():

@@ -110,7 +110,7 @@ def score(
     Raises:
         FeaturesError: The source is not of its format, or has a bad row.
         WriteError: The output cannot be written, or there is nothing to go on with that fits.
-        ValueError: `threshold`, `top` or `on_bad_row` is none.
+        ValueError: `threshold`, `top` or `on_bad_row` is none, or text is given for a list of names.
 
     Example:
         >>> from onnxhead_runtime import load
@@ -119,13 +119,17 @@ def score(
         >>> report.rows, report.columns
         (2, ('label', 'probability', 'logits', 'probabilities'))
     """
-    source = source if isinstance(source, str) else str(Path(source).absolute())
+    if not isinstance(source, str) or os.path.isfile(source):  # noqa: PTH113  (Path.is_file raises for long names)
+        source = str(Path(source).absolute())  # while it is read, the working directory may become another
     path = Path(output)
+    for name, names in (("columns", columns), ("features", features), ("keep", keep)):
+        if isinstance(names, str):
+            raise ValueError(f"{name} must be a list of names, got the text {names!r}")
     if on_bad_row not in ("fail", "null"):
         raise ValueError(f"on_bad_row must be fail or null, got {on_bad_row!r}")
     check_output(path)
-    if "\0" in str(path):
-        raise WriteError(f"a file's name must not have a null byte, got {path}")
+    if "\0" in str(path) or path.is_dir():
+        raise WriteError(f"answers go to a file, got {'a folder: ' if path.is_dir() else ''}{path}")
     # os.path.exists, since Path.exists raises for long names
     if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110
         raise WriteError(f"answers must not replace the rows that they are of, {path}: give another file")
@@ -133,7 +137,7 @@ def score(
         classify.classes, classify.link, keep, default_columns(path) if columns is None else columns, top
     )
     rows = open_rows(source, Selection(classify.features, features, keep))
-    run = _Run(classify, layout, threshold, on_bad_row == "fail")
+    run = _Run(classify, layout, threshold, source, on_bad_row == "fail")
     job = _describe_job(classify, source, path, layout, features, threshold)
     try:
         return _with_journal(run, rows, path, Journal(path, job, resume), progress)
@@ -154,14 +158,17 @@ def _with_journal(run: _Run, rows: Rows, path: Path, journal: Journal, progress:
         return run.write(rows, path, journal, progress)
     except BaseException as error:
         if journal.leave():
-            error.add_note(f"{journal.rows} rows are done: the same with --resume goes on behind them")
+            error.add_note(f"{journal.rows} rows are done: --resume goes on behind them")
         raise
 
 
 class _Run:
     """One model, and how its answers are written."""
 
-    def __init__(self, classify: Classifier, layout: Layout, threshold: float | None, fail: bool) -> None:
+    def __init__(
+        self, classify: Classifier, layout: Layout, threshold: float | None, source: str, fail: bool
+    ) -> None:
+        self._source, self._described = source, _describe_source(source)
         # several blocks at once, each by one thread, keep every CPU busy while others read and write; and
         # their bits do not depend on the number of CPUs
         self._workers = thread_count() if classify.device == "cpu" else 1
@@ -209,6 +216,8 @@ class _Run:
                 writer.write(self._answer(writer, path, Block(no_rows, kept, {}))[2])
             writer.commit()
             whole = writer.finish()
+        if _describe_source(self._source) != self._described:
+            raise FeaturesError(f"rows must stay as they are while they are read, {self._source} has changed")
         journal.finish(whole)
         columns = (*self._layout.keep, *self._layout.columns)
         return Report(path, done, resumed, bad_rows, tuple(bad), columns, self._classify.device)
@@ -231,7 +240,7 @@ class _Run:
             row, reason = found[0]
             raise FeaturesError(
                 f"every row must have an answer, row {first + row}, counted from 0, has none: {reason}; mend "
-                "it, or write null for such rows with --on-bad-row null"
+                "the file and run anew, or give such rows no answer with --on-bad-row null"
             )
 
 
@@ -266,8 +275,10 @@ def _touched(blocks: Iterator[Block]) -> Iterator[Block]:
 
 
 def _reason(row: Any) -> str:
-    undefined = np.flatnonzero(np.isnan(row))
-    return f"column {undefined[0]} is NaN" if len(undefined) else "a logit overflows"
+    for is_such, what in ((np.isnan, "NaN"), (np.isinf, "infinite")):
+        if is_such(row).any():
+            return f"column {int(is_such(row).argmax())} is {what}"
+    return "a logit overflows"
 
 
 def _describe_job(
@@ -282,16 +293,21 @@ def _describe_job(
     with classify.path.open("rb") as file:
         model = hashlib.file_digest(file, "sha256").hexdigest()
     # what came over standard input cannot be read again
-    where: list[Any] = [source if source != "-" else os.urandom(8).hex()]
-    if os.path.isfile(source):  # noqa: PTH113  (Path.is_file raises for long names)
-        status = Path(source).stat()
-        where = [str(Path(source).absolute()), status.st_size, status.st_mtime_ns]
+    where = _describe_source(source) if source != "-" else [os.urandom(8).hex()]
     return {
         "model": model,
-        "source": where,
+        "source file": where,
         "columns": [*layout.keep, *layout.columns, layout.top, output.suffix.lower()],
         "features": features and list(features),
         "threshold": threshold and float(threshold),
         "device": classify.device,
         "versions": [import_onnxruntime().__version__, np.__version__, pyarrow_version(output)],
     }
+
+
+def _describe_source(source: str) -> list[Any]:
+    """Return what changes when the rows do."""
+    if not os.path.isfile(source):  # noqa: PTH113  (Path.is_file raises for long names)
+        return [source]
+    status = Path(source).stat()
+    return [str(Path(source).absolute()), status.st_size, status.st_mtime_ns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from onnxhead_runtime.answers import thrift
 from onnxhead_runtime.answers.columns import LABEL, PROBABILITY, TOP, Answers, Layout
-from onnxhead_runtime.contract import LOGITS, PROBABILITIES
+from onnxhead_runtime.contract import LABELS_KEY, LOGITS, PROBABILITIES
 from onnxhead_runtime.errors import WriteError
 from onnxhead_runtime.journal import Journal
 
@@ -50,14 +51,20 @@ class _TableWriter:
         import pyarrow
 
         if self._schema is None:
-            self._schema = pyarrow.schema([(name, column.type) for name, column in columns.items()])
+            # a column of lines of JSON that begins with nulls alone is taken for text
+            kinds = [
+                (name, pyarrow.string() if column.type == pyarrow.null() else column.type)
+                for name, column in columns.items()
+            ]
+            labels = json.dumps(self._layout.classes, ensure_ascii=False)
+            self._schema = pyarrow.schema(kinds, {LABELS_KEY: labels})
             self._journal.part(_SCHEMA).write(self._schema.serialize())
         for name, column in columns.items():
             kind = self._schema.field(name).type
             if column.type != kind and column.null_count < len(column):
                 raise WriteError(
                     "a column that is carried through must have one type, "
-                    f"{name} has {column.type} after {kind}"
+                    f"{name} has {column.type} after {kind}: write .jsonl or .csv, or convert it"
                 )
         arrays = [columns[field.name].cast(field.type) for field in self._schema]
         return pyarrow.record_batch(arrays, schema=self._schema)

@@ -91,6 +91,8 @@ def choose_layout(
         wide = len(classes) > _WIDE_CLASSES
         columns = [LABEL, PROBABILITY, *([] if wide else [LOGITS, PROBABILITIES])]
         columns += [TOP] if wide or top else []
+    elif top and TOP not in columns:
+        columns = [*columns, TOP]
     unknown = [name for name in columns if name not in COLUMNS]
     names = [*keep, *columns]
     if unknown or not columns or len(set(names)) < len(names):

@@ -141,12 +141,18 @@ class NpyWriter(NpzWriter):
 
 
 def _kept_array(name: str, column: Any) -> NDArray[Any]:
-    is_plain = isinstance(column, np.ndarray | list)
+    is_plain = isinstance(column, np.ndarray) or (
+        isinstance(column, list) and len({type(value) for value in column}) <= 1
+    )
     try:
-        array = np.asarray(column if is_plain else column.to_numpy(zero_copy_only=False))
+        if is_plain:
+            array = np.asarray(column)
+        else:  # to_numpy turns integers with null into floats, which do not hold them all
+            whole = not isinstance(column, list) and not column.null_count
+            array = column.to_numpy(zero_copy_only=False) if whole else np.empty(0, object)
     except ValueError:  # lists of different lengths
         array = np.empty(0, object)
-    if array.dtype.kind not in NUMBER_KINDS or not (is_plain or not column.null_count):
+    if array.dtype.kind not in NUMBER_KINDS:
         raise WriteError(
             f".npz carries columns of numbers through, without null, {name} holds others: write .parquet, "
             ".arrow, .csv or .jsonl"

@@ -89,7 +89,7 @@ class JsonlWriter:
         columns = [_without_nan(as_list(column)) for column in answers.kept.values()]
         columns += [_values(answers, name, self._layout) for name in self._layout.columns]
         lines = (
-            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=str)
+            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=_text)
             for row in zip(*columns, strict=True)
         )
         return "".join(f"{line}\n" for line in lines).encode()
@@ -153,9 +153,13 @@ def _shortest(value: np.float32) -> float | None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return (
-        json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else str(value)
-    )
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=_text)
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _without_nan(value: Any) -> Any:

@@ -44,7 +44,7 @@ def open_rows(source: str, selection: Selection) -> Rows:
             return one_array(_parse_json(sys.stdin.read(), "standard input"), selection, "standard input")
         except UnicodeDecodeError as cause:
             raise FeaturesError(f"standard input must be JSON in UTF-8: {cause}") from cause
-    path = Path(source).absolute()  # read when the working directory may be another
+    path = Path(source)
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for long names)
         raise FeaturesError(
             "features must be a file, an inline JSON array such as '[0.5, 0.8]', or - for standard input, "

@@ -156,11 +156,11 @@ def _choose(schema: Any, path: Path, selection: Selection) -> list[str]:
             f"{path.name} must have distinct column names, it has {len(schema) - len(kinds)} twice"
         )
     lists = [field.name for field in schema if _is_list(field.type) and _is_number(field.type.value_type)]
-    chosen = choose_columns(kinds, selection, path.name, lists)
+    chosen, width = choose_columns(kinds, selection, path.name, lists), selection.width
     for name in chosen:
         kind = schema.field(name).type
-        if not (_is_number(kind) or name in lists):
-            raise FeaturesError(f"{path.name}: features must be numbers, column {name} is {kind}")
+        if not (_is_number(kind) or name in lists) or getattr(kind, "list_size", width) not in (width, -1):
+            raise FeaturesError(f"{path.name}: features must be {width} numbers, column {name} is {kind}")
     return chosen
 
 

@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 
 def read_csv(path: Path, selection: Selection) -> Rows:
     """Read one row per line; a first line without numbers is a header."""
-    header, width = _csv_head(path)
+    by_name = selection.features is not None or bool(selection.keep)
+    header, width = _csv_head(path, by_name)
     positions = list(range(width))
     kept: dict[str, int] = {}
-    if header is not None and (selection.features is not None or selection.keep):
+    if header is not None and by_name:
         chosen = choose_columns(dict.fromkeys(header, "text"), selection, path.name, ())
         positions = [header.index(name) for name in chosen]
         kept = {name: header.index(name) for name in selection.keep}
-    elif selection.features is not None or selection.keep:
-        raise FeaturesError(f"{path.name} must have a header for --features and --keep, it begins with a row")
     if len(positions) != selection.width:
-        named = f": {', '.join(header[:20])}" if header else ""
+        named = f": {', '.join(header[:20])}{', ...' * (len(header) > 20)}" if header else ""
         raise FeaturesError(
             f"{path.name} must have {selection.width} columns of features, it has {len(positions)}{named}; "
             "name the features with --features, and columns to carry through with --keep"
@@ -99,18 +98,21 @@ def _csv_lines(path: Path) -> Iterator[Iterator[list[str]]]:
         ) from cause
 
 
-def _csv_head(path: Path) -> tuple[list[str] | None, int]:
-    """Return the header, if there is one, and how many columns there are."""
+def _csv_head(path: Path, by_name: bool) -> tuple[list[str] | None, int]:
+    """Return the header, if there is one, and how many columns there are.
+
+    Where columns are named, the first line is the header, whatever it holds.
+    """
     with _csv_lines(path) as lines:
         first, second = next(lines, None), next(lines, None)
     if first is None:
         raise FeaturesError(f"{path.name} must hold rows of features, it holds none")
-    if len(first) > 2 and first == [str(i) for i in range(len(first))]:
+    if not by_name and len(first) > 2 and first == [str(i) for i in range(len(first))]:
         raise FeaturesError(
             f"{path.name}: the first line is 0, 1, 2, ...: is it a header? Give the columns names, or save "
             "the rows as .npy"
         )
-    is_header = second is not None and not any(is_decimal(cell) for cell in first)
+    is_header = by_name or (second is not None and not any(is_decimal(cell) for cell in first))
     if is_header and len(set(first)) < len(first):
         twice = sorted({name for name in first if first.count(name) > 1})
         raise FeaturesError(f"{path.name} must have distinct column names, it has {', '.join(twice)} twice")
@@ -153,7 +155,7 @@ def _json_lines(path: Path) -> Iterator[Iterator[Any]]:
 
 def _parse_line(line: str, number: int, path: Path) -> Any:
     try:
-        document = json.loads(line)
+        document = json.loads(line.strip())
     except (ValueError, RecursionError) as cause:
         raise FeaturesError(
             f"{path.name} must hold JSON in each line, line {number + 1} is not: {cause}"
