@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from onnxhead_runtime.providers import open_session
 from onnxhead_runtime.runner import Runner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 _FLOAT32 = np.dtype(np.float32)
@@ -68,7 +69,6 @@ class Classifier:
     where it is unpickled; after a fork the child opens the file again on its first call.
 
     Attributes:
-        path: Absolute path of the .onnx file.
         device: The device in use: `cpu` or `cuda:N`.
         features: The width of a row.
         classes: The label of each class; 0 to C-1 where the file names none.
@@ -85,16 +85,23 @@ class Classifier:
         allow_tf32: bool = False,
     ) -> None:
         """Open the file; `load` is the same and documents the arguments."""
-        self.path = Path(path).absolute()
+        self._path = os.path.join(os.getcwd(), path)
         self._options = (device, threads, allow_tf32)
         session, self.device = self._open()
-        self._contract = read_contract(session, self.path)
+        self._contract = read_contract(session, self._path)
         self._runner: Runner | None = Runner(session, self.device, len(self._contract.classes))
         _open_classifiers.add(self)
         self.features = self._contract.features
         self.classes = self._contract.classes
         self.link = self._contract.link
         self.temperature = self._contract.temperature
+
+    @property
+    def path(self) -> Path:
+        """Absolute path of the .onnx file."""
+        from pathlib import Path  # here, since with what it imports it costs a fiftieth of a cold start
+
+        return Path(self._path)
 
     def __call__(self, features: Any) -> Prediction:
         """Classify one row (features,) or a batch (batch, features).
@@ -142,6 +149,24 @@ class Classifier:
         """
         return self(features).top(k)
 
+    def call_into(
+        self, features: Any, logits: NDArray[np.float32], probabilities: NDArray[np.float32]
+    ) -> Prediction:
+        """Classify a batch into arrays at least as long, whose memory the prediction shares.
+
+        Example:
+            >>> logits, probabilities = np.empty((8, 3), np.float32), np.empty((8, 3), np.float32)
+            >>> classify = load("models/abc.onnx", device="cpu")
+            >>> classify.call_into([0.5, 0.8, 1.2], logits, probabilities).labels
+            ['C']
+            >>> logits[0].round(2).tolist()
+            [0.5, 0.3400000035762787, 2.4100000858306885]
+        """
+        batch = self._to_batch(features)
+        answers = logits[: len(batch)], probabilities[: len(batch)]
+        (self._runner or self._reopen()).run_into(batch, answers)
+        return Prediction(*answers, self.classes, self.link)
+
     def run_device(self, features: Any) -> DevicePrediction:
         """Classify a batch that is on the device already, and leave the answers there: nothing is copied.
 
@@ -169,18 +194,19 @@ class Classifier:
         return run_on_device(runner.session, self.device, self.features, features)
 
     def __repr__(self) -> str:
+        name = os.path.basename(self._path)
         return (
-            f"Classifier({self.path.name!r}, features={self.features}, classes={len(self.classes)}, "
+            f"Classifier({name!r}, features={self.features}, classes={len(self.classes)}, "
             f"link={self.link!r}, device={self.device!r})"
         )
 
     def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:
-        return Classifier, (self.path, *self._options)
+        return Classifier, (self._path, *self._options)
 
     def _open(self) -> tuple[Any, str]:
-        if not os.path.isfile(self.path):  # noqa: PTH113  (Path.is_file raises for long names)
-            raise ModelError(f"a model must be an .onnx file, there is no file {self.path}")
-        return open_session(str(self.path), *self._options)
+        if not os.path.isfile(self._path):
+            raise ModelError(f"a model must be an .onnx file, there is no file {self._path}")
+        return open_session(self._path, *self._options)
 
     def with_threads(self, threads: int) -> Classifier:
         """Open the same file once more, to compute with another number of threads.
@@ -189,21 +215,22 @@ class Classifier:
             ModelError: The file has been replaced since it was loaded.
         """
         device, _, allow_tf32 = self._options
-        other = Classifier(self.path, device, threads, allow_tf32)
+        other = Classifier(self._path, device, threads, allow_tf32)
         other._check_same(self._contract)
         return other
 
     def _reopen(self) -> Runner:
         """Open this process's session after a fork."""
         session, _ = self._open()
-        self._check_same(read_contract(session, self.path))
+        self._check_same(read_contract(session, self._path))
         self._runner = Runner(session, self.device, len(self.classes))
         return self._runner
 
     def _check_same(self, contract: Contract) -> None:
         if contract != self._contract:
             raise ModelError(
-                f"the model is opened again, {self.path} has been replaced since it was loaded: load it again"
+                f"the model is opened again, {self._path} has been replaced since it was loaded: load it "
+                "again"
             )
 
     def _abandon_session(self) -> None:

@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,11 +59,6 @@ class Journal:
         except BaseException:
             self._lock.close()
             raise
-
-    @property
-    def part_names(self) -> Iterable[str]:
-        """The parts, in the order in which they were begun."""
-        return list(self._parts)
 
     def path(self, name: str) -> Path:
         """Return where a part is; what was written to it so far can be read there."""

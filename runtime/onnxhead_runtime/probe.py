@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,7 +33,7 @@ class Contract(NamedTuple):
     weights_sha256: str
 
 
-def read_contract(session: Any, path: Path) -> Contract:
+def read_contract(session: Any, path: str) -> Contract:
     """Check the session's input, outputs, metadata and answers against the contract.
 
     Raises:
@@ -58,7 +57,7 @@ def read_contract(session: Any, path: Path) -> Contract:
     return Contract(features, labels, metadata.link, metadata.temperature, metadata.weights_sha256)
 
 
-def _check_signature(session: Any, path: Path) -> int:
+def _check_signature(session: Any, path: str) -> int:
     """Return the width of `features`."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     floats = {node.name for node in [*inputs, *outputs] if node.type == "tensor(float)"}
@@ -77,7 +76,7 @@ def _list_nodes(nodes: list[Any]) -> str:
     return ", ".join(f"{node.name} {node.type} {node.shape}" for node in nodes) or "none"
 
 
-def _probe(session: Any, features: int, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _probe(session: Any, features: int, path: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Run two rows; a row's answer must not depend on the other, as with a softmax over the batch."""
     rows = np.zeros((2, features), np.float32)
     rows[1, ::2], rows[1, 1::2] = 1, -1
@@ -113,7 +112,7 @@ def _check_link(
     logits: NDArray[np.float32],
     probabilities: NDArray[np.float32],
     metadata: Metadata,
-    path: Path,
+    path: str,
 ) -> None:
     expected = links.probabilities(logits, metadata.link, metadata.temperature)
     # exp of a float32 argument z is uncertain by |z| * 2**-24, whatever computes it

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from onnxhead_runtime.errors import ModelError, ProviderError
 from onnxhead_runtime.threads import configure_threads
 from onnxhead_runtime.weights import external_bytes
-
-logger = logging.getLogger(__name__)
 
 # They install into the same folder: the second one to be installed overwrites the first.
 _DISTRIBUTIONS = (
@@ -95,7 +91,9 @@ def open_session(
         try:
             return _open_cuda(path, index, threads, allow_tf32), f"cuda:{index}"
         except ProviderError as reason:
-            logger.warning("device auto takes the CPU: %s", reason)
+            import logging  # here, since it costs a hundredth of a cold start
+
+            logging.getLogger(__name__).warning("device auto takes the CPU: %s", reason)
     return _open_cpu(path, threads), "cpu"
 
 
@@ -238,7 +236,7 @@ def _session_options(ort: ModuleType, path: str, threads: int | None) -> Any:
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     configure_threads(options, ort, threads)
-    if external_bytes(Path(path)) >= _MAPPED_BYTES:
+    if external_bytes(path) >= _MAPPED_BYTES:
         options.add_session_config_entry("session.disable_prepacking", "1")
     return options
 

@@ -74,10 +74,7 @@ class Runner:
             self._bound.by_size[size] = call
             return answers
         except Exception as cause:  # onnxruntime's exceptions have no public base
-            raise ProviderError(
-                f"onnxruntime must answer {batch.shape[0]} rows of {batch.shape[1]}, it fails: "
-                f"{one_line(cause)}; try smaller batches"
-            ) from cause
+            raise _failed(batch, cause) from cause
 
     def _run_unbound(self, batch: NDArray[np.float32], size: _Size) -> Answers:
         rows, outputs = size
@@ -94,13 +91,31 @@ class Runner:
 
     def _run_in_pieces(self, batch: NDArray[np.float32], outputs: Outputs) -> Answers:
         answers = [np.empty((len(batch), self._classes), np.float32) for _ in outputs]
+        self._fill(batch, outputs, answers)
+        return answers
+
+    def run_into(self, batch: NDArray[np.float32], answers: Answers) -> None:
+        """Write logits and probabilities of a batch to two arrays (batch, classes), float32 in row order.
+
+        Raises:
+            ProviderError: onnxruntime fails.
+        """
+        if self._on_cpu and len(batch):
+            try:
+                self._fill(batch, BOTH, answers)
+            except Exception as cause:  # onnxruntime's exceptions have no public base
+                raise _failed(batch, cause) from cause
+            return
+        for target, answer in zip(answers, self.run(batch), strict=True):
+            target[...] = answer
+
+    def _fill(self, batch: NDArray[np.float32], outputs: Outputs, answers: Answers) -> None:
         step = max(_PIECE_ROWS, _PIECE_OUTPUT_BYTES // (4 * self._classes))
         binding = self.session.io_binding()
         for start in range(0, len(batch), step):
             binding.bind_cpu_input(FEATURES, batch[start : start + step])
             _bind_outputs(binding, outputs, [answer[start : start + step] for answer in answers])
             self.session.run_with_iobinding(binding)
-        return answers
 
     def _bind(self, like: NDArray[np.float32], outputs: Outputs) -> _Call:
         """Return a function that runs batches of one size through buffers that stay bound."""
@@ -160,3 +175,10 @@ def _run_options() -> Any:
 def _bind_outputs(binding: Any, outputs: Outputs, answers: Answers) -> None:
     for name, answer in zip(outputs, answers, strict=True):
         binding.bind_output(name, "cpu", 0, np.float32, answer.shape, answer.ctypes.data)
+
+
+def _failed(batch: NDArray[np.float32], cause: Exception) -> ProviderError:
+    return ProviderError(
+        f"onnxruntime must answer {batch.shape[0]} rows of {batch.shape[1]}, it fails: {one_line(cause)}; "
+        "try smaller batches"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,7 @@ from onnxhead_runtime.threads import thread_count
 
 if TYPE_CHECKING:
     from onnxhead_runtime.classifier import Classifier
+    from onnxhead_runtime.prediction import Prediction
 
 BadRow = tuple[int, str]
 Progress = Callable[[int, int | None], object]
@@ -169,6 +171,7 @@ class _Run:
         self, classify: Classifier, layout: Layout, threshold: float | None, source: str, fail: bool
     ) -> None:
         self._source, self._described = source, _describe_source(source)
+        self._buffers = threading.local()
         # several blocks at once, each by one thread, keep every CPU busy while others read and write; and
         # their bits do not depend on the number of CPUs
         self._workers = thread_count() if classify.device == "cpu" else 1
@@ -224,7 +227,7 @@ class _Run:
 
     def _answer(self, writer: Writer, path: Path, block: Block) -> tuple[int, list[BadRow], Any]:
         """Return how many rows a block has, the bad ones counted from its first, and what is written."""
-        prediction = self._classify(block.features)
+        prediction = self._predict(block.features)
         if self._threshold is not None:
             prediction = prediction.with_threshold(self._threshold)
         answers = answer(prediction, block.kept, self._layout)
@@ -234,6 +237,14 @@ class _Run:
         ]
         with _writing(path):
             return len(answers), found, writer.encode(answers)
+
+    def _predict(self, features: Any) -> Prediction:
+        """Run a block in buffers of this thread: new ones for each would tear the heap into pieces."""
+        rows, classes = len(features), len(self._classify.classes)
+        buffers = getattr(self._buffers, "arrays", None)
+        if buffers is None or len(buffers[0]) < rows:
+            buffers = self._buffers.arrays = [np.empty((rows, classes), np.float32) for _ in range(2)]
+        return self._classify.call_into(features, *buffers)
 
     def _check(self, found: list[BadRow], first: int) -> None:
         if found and self._fail:

@@ -7,7 +7,6 @@ threads. Here it gets what this process may use.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -58,38 +57,44 @@ def usable_cpus() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def cpu_quota(root: Path = Path("/")) -> float | None:
+def cpu_quota(root: str | os.PathLike[str] = "/") -> float | None:
     """Return how many CPUs' time the control groups of this process allow, None for no limit.
 
     Args:
         root: Where `proc` and `sys` are.
     """
     quotas = []
-    for line in _read_lines(root / "proc/self/cgroup"):
+    for line in _read_lines(os.path.join(root, "proc/self/cgroup")):
         _, controllers, group = line.split(":", 2)
-        mount = root / "sys/fs/cgroup"
+        mount = os.path.join(root, "sys/fs/cgroup")
         if controllers and "cpu" not in controllers.split(","):
             continue
         if controllers:
-            mount /= controllers if (mount / controllers).is_dir() else "cpu"
+            named = os.path.join(mount, controllers)
+            mount = named if os.path.isdir(named) else os.path.join(mount, "cpu")
         # in a container the path is the host's, and what holds is at the mount itself
-        folders = [mount / group.strip("/"), *(mount / group.strip("/")).parents]
-        quotas += [_quota(folder) for folder in folders if folder.is_relative_to(mount)]
+        parts = [part for part in group.split("/") if part]
+        quotas += [_quota(os.path.join(mount, *parts[:depth])) for depth in range(len(parts) + 1)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
-def _quota(folder: Path) -> float | None:
+def _quota(folder: str) -> float | None:
     """Read the limit of one group: version 2 has one file for quota and period, version 1 has two."""
-    words = " ".join(_read_lines(folder / "cpu.max")).split()
+    words = " ".join(_read_lines(os.path.join(folder, "cpu.max"))).split()
     if not words:
-        words = [word for name in ("quota", "period") for word in _read_lines(folder / f"cpu.cfs_{name}_us")]
+        words = [
+            word
+            for name in ("quota", "period")
+            for word in _read_lines(os.path.join(folder, f"cpu.cfs_{name}_us"))
+        ]
     if len(words) != 2 or words[0] in ("max", "-1") or not float(words[1]):
         return None
     return float(words[0]) / float(words[1])
 
 
-def _read_lines(path: Path) -> list[str]:
+def _read_lines(path: str) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        with open(path) as file:
+            return file.read().splitlines()
     except OSError:
         return []

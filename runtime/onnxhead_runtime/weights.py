@@ -6,8 +6,8 @@ A protobuf message is a sequence of fields: a key, which is the field's number a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 # ModelProto.graph, GraphProto.initializer, TensorProto.external_data
 _EXTERNAL_DATA = (7, 5, 13)
@@ -17,15 +17,17 @@ _VARINT_BYTES = 10
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 
-def external_bytes(path: Path) -> int:
+def external_bytes(path: str | os.PathLike[str]) -> int:
     """Return the size of the files beside a model file that hold its weights.
 
     Zero where there are none, or where the file cannot be read: opening it then says why.
     """
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
+        if os.stat(path).st_size > _LARGEST_BYTES:
             return 0
-        return sum(path.with_name(name).stat().st_size for name in set(_locations(path.read_bytes())))
+        with open(path, "rb") as file:
+            names = set(_locations(file.read()))
+        return sum(os.stat(os.path.join(os.path.dirname(path), name)).st_size for name in names)
     except (OSError, ValueError, IndexError):
         return 0
 

@@ -36,7 +36,10 @@ class Writer(Protocol):
         """Begin a file, or go on where the journal was committed."""
 
     def encode(self, answers: Answers) -> Any:
-        """Return what is to be written of a block of rows; called from several threads at once."""
+        """Return what is to be written of a block of rows, in memory of its own.
+
+        Called from several threads at once; the arrays of the answers are used again for later blocks.
+        """
 
     def write(self, encoded: Any) -> int:
         """Add the rows of a block; return about how many bytes they are."""

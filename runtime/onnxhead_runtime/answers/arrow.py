@@ -42,32 +42,36 @@ class _TableWriter:
 
             self._schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(journal.path(_SCHEMA).read_bytes()))
 
-    def encode(self, answers: Answers) -> dict[str, Any]:
-        """Return the columns of a block."""
-        columns = {name: _kept(column) for name, column in answers.kept.items()}
-        return columns | {name: self._column(name, answers) for name in self._layout.columns}
-
-    def _batch(self, columns: dict[str, Any]) -> Any:
+    def encode(self, answers: Answers) -> tuple[Any, Any]:
+        """Return a block as a message of Arrow, and its schema."""
         import pyarrow
 
+        columns = {name: _kept(column) for name, column in answers.kept.items()}
+        columns |= {name: self._column(name, answers) for name in self._layout.columns}
+        batch = pyarrow.record_batch(list(columns.values()), list(columns))
+        return batch.serialize(), batch.schema
+
+    def _batch(self, encoded: tuple[Any, Any]) -> Any:
+        import pyarrow
+
+        message, schema = encoded
         if self._schema is None:
             # a column of lines of JSON that begins with nulls alone is taken for text
             kinds = [
-                (name, pyarrow.string() if column.type == pyarrow.null() else column.type)
-                for name, column in columns.items()
+                (field.name, pyarrow.string() if field.type == pyarrow.null() else field.type)
+                for field in schema
             ]
             labels = json.dumps(self._layout.classes, ensure_ascii=False)
             self._schema = pyarrow.schema(kinds, {LABELS_KEY: labels})
             self._journal.part(_SCHEMA).write(self._schema.serialize())
-        for name, column in columns.items():
-            kind = self._schema.field(name).type
-            if column.type != kind and column.null_count < len(column):
+        batch = pyarrow.ipc.read_record_batch(message, schema)
+        for column, there, field in zip(batch.columns, schema, self._schema, strict=True):
+            if there.type != field.type and column.null_count < len(column):
                 raise WriteError(
-                    "a column that is carried through must have one type, "
-                    f"{name} has {column.type} after {kind}: write .jsonl or .csv, or convert it"
+                    f"a column that is carried through must have one type, {field.name} has {there.type} "
+                    f"after {field.type}: write .jsonl or .csv, or convert it"
                 )
-        arrays = [columns[field.name].cast(field.type) for field in self._schema]
-        return pyarrow.record_batch(arrays, schema=self._schema)
+        return batch.cast(self._schema)
 
     def _column(self, name: str, answers: Answers) -> Any:
         import pyarrow
@@ -114,7 +118,7 @@ class ArrowWriter(_TableWriter):
         if self._schema is not None:
             self._replay()
 
-    def write(self, encoded: dict[str, Any]) -> int:
+    def write(self, encoded: tuple[Any, Any]) -> int:
         """Add rows."""
         batch = self._batch(encoded)
         if self._writer is None:
@@ -165,7 +169,7 @@ class ParquetWriter(_TableWriter):
             self._part.write(_MAGIC)
         self._batches: list[Any] = []
 
-    def write(self, encoded: dict[str, Any]) -> int:
+    def write(self, encoded: tuple[Any, Any]) -> int:
         """Collect rows."""
         self._batches.append(self._batch(encoded))
         return int(self._batches[-1].nbytes)

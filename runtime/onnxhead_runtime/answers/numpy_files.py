@@ -60,7 +60,7 @@ class NpzWriter:
                 texts[answers.undefined] = ""
                 arrays |= dict(zip(_TOP_ARRAYS, (texts, answers.top[1]), strict=True))
             else:
-                arrays[name] = getattr(answers.prediction, name)
+                arrays[name] = getattr(answers.prediction, name).copy()
         return arrays
 
     def write(self, encoded: dict[str, NDArray[Any]]) -> int:

@@ -97,9 +97,10 @@ def _choose_array(keys: list[str], path: Path, selection: Selection) -> str:
     if selection.features is not None:
         found = list(selection.features)
     if missing or len(found) != 1:
+        also = f", and {', '.join(wanted)}" if missing else ""
         raise FeaturesError(
-            f"{path.name} must hold one array, or one of them named {' or '.join(_FEATURE_KEYS)}"
-            f"{f', and {chr(32).join(wanted)}' if missing else ''}, it holds {', '.join(keys) or 'none'}"
+            f"{path.name} must hold one array, or one of them named {' or '.join(_FEATURE_KEYS)}{also}, it "
+            f"holds {', '.join(keys) or 'none'}"
         )
     return found[0]
 
