@@ -64,8 +64,8 @@ def draw_files(found: dict[str, dict[str, Any]], path: Path) -> None:
     axes.set_yticks([row + 0.3 for row in range(len(found))], list(found))
     axes.invert_yaxis()
     axes.set(xlabel="seconds")
-    axes.set_title("Files: shorter is faster; the dotted line is what the CPUs allow", loc="left")
-    axes.legend(frameon=False, loc="lower right")
+    figure.suptitle("Files: shorter is faster; the dotted line is what the CPUs allow", x=0.01, ha="left")
+    axes.legend(frameon=False, loc="upper right")
     _save(figure, path)
 
 

@@ -30,7 +30,7 @@ def beside_hand(folder: Path) -> list[dict[str, Any]]:
         calls = {"onnxhead": ours(path), "by hand": by_hand(path)}
         for count in BATCHES:
             batch = rows(count, features)
-            repeats = 21 if count * classes < _MANY_VALUES else 9
+            repeats = 31 if count * classes < _MANY_VALUES else 9
             spent = medians({name: partial(call, batch) for name, call in calls.items()}, repeats)
             found.append({"shape": [features, classes], "batch": count, **spent})
             print(found[-1], file=sys.stderr)

@@ -95,6 +95,12 @@ def test_the_readme_names_every_module_and_every_command() -> None:
         assert f"onnxhead {command.callback.__name__}" in README
 
 
+def test_the_figures_of_the_readme_are_what_the_benchmarks_printed() -> None:
+    program = [sys.executable, ROOT / "benchmarks/summary.py"]
+    printed = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    assert printed in README
+
+
 def test_the_example_fits_a_screen() -> None:
     first = blocks()[0][1]
     assert len([line for line in first.splitlines() if line.strip()]) <= 12
