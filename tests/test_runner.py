@@ -100,9 +100,18 @@ def test_a_call_inside_a_call_of_the_same_thread_has_buffers_of_its_own(random_h
     assert np.array_equal(classify.logits(outer), expected)
 
 
-def test_a_varint_without_an_end_is_no_size(tmp_path) -> None:
-    (tmp_path / "long.onnx").write_bytes(b"\xff" * 2**20)
-    assert external_bytes(tmp_path / "long.onnx") == 0
+def field(number: int, payload: bytes, padding: int = 0) -> bytes:
+    """Encode a field of bytes, its length with more digits than it needs."""
+    length = bytes([len(payload) | 0x80, *[0x80] * padding, 0])
+    return bytes([number << 3 | 2]) + length + payload
+
+
+@pytest.mark.parametrize(("padding", "size"), [(0, 7), (8, 7), (9, 0), (20, 0)])
+def test_a_varint_has_ten_bytes_at_most(padding, size, tmp_path) -> None:
+    entry = field(1, b"location") + field(2, b"x.data")
+    (tmp_path / "m.onnx").write_bytes(field(7, field(5, field(13, entry)), padding))
+    (tmp_path / "x.data").write_bytes(bytes(7))
+    assert external_bytes(tmp_path / "m.onnx") == size
 
 
 class Foreign:

@@ -581,6 +581,22 @@ def test_rows_that_change_while_they_are_read_make_no_file(model, tmp_path) -> N
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_the_output_appears_in_one_step(model, tmp_path, monkeypatch) -> None:
+    output, before = tmp_path / "out.csv", []
+    output.write_bytes(b"earlier")
+    replace = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        if Path(target) == output:
+            before.append(output.read_bytes())
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    score(model, "[1, 2, 3, 4, 5]", output)
+    assert before == [b"earlier"]
+    assert len(read_answers(output)["label"]) == 1
+
+
 def test_an_output_that_is_a_folder_is_refused_at_once(model, tmp_path) -> None:
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(WriteError, match="answers go to a file, got a folder"):
