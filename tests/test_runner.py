@@ -127,6 +127,20 @@ class Foreign:
         return self._place
 
 
+shares_memory = pytest.mark.skipif(
+    not hasattr(onnxruntime.OrtValue, "from_dlpack"), reason="this onnxruntime has no DLPack"
+)
+
+
+def test_an_onnxruntime_without_dlpack_is_named(random_head, tmp_path, monkeypatch) -> None:
+    onnxhead.save(random_head(), tmp_path / "head.onnx")
+    classify = onnxhead.load(tmp_path / "head.onnx", device="cpu")
+    monkeypatch.setattr(onnxruntime, "OrtValue", object)
+    with pytest.raises(ProviderError, match="must share memory by DLPack for run_device, .* does not: pip"):
+        classify.run_device(np.ones((2, 5), np.float32))
+
+
+@shares_memory
 def test_a_tensor_on_the_device_is_run_without_a_copy(random_head, tmp_path) -> None:
     head = random_head(classes=6, features=7)
     onnxhead.save(head, tmp_path / "head.onnx")
@@ -142,6 +156,7 @@ def test_a_tensor_on_the_device_is_run_without_a_copy(random_head, tmp_path) -> 
     assert np.array_equal(logits, kept)
 
 
+@shares_memory
 @pytest.mark.parametrize(
     ("features", "message"),
     [

@@ -184,11 +184,12 @@ class Classifier:
 
         Raises:
             FeaturesError: Shape, dtype, memory layout or device are others.
+            ProviderError: onnxruntime fails, or is too old to share memory; any for CUDA 13 is not.
 
-        Example:
-            >>> answer = load("models/abc.onnx", device="cpu").run_device(np.ones((2, 3), np.float32))
-            >>> np.from_dlpack(answer.probabilities).shape
-            (2, 3)
+        Example, with torch:
+
+            answer = classify.run_device(torch.randn(64, 768, device="cuda"))
+            probabilities = torch.from_dlpack(answer.probabilities)
         """
         runner = self._runner or self._reopen()
         return run_on_device(runner.session, self.device, self.features, features)

@@ -58,8 +58,14 @@ def _take(features: Any, width: int, device: str, number: int) -> Any:
     rule = f"features must be float32 (batch, {width}) in row order on {device}:{number}, with __dlpack__"
     if not (hasattr(features, "__dlpack__") and hasattr(features, "__dlpack_device__")):
         raise FeaturesError(f"{rule}, got {type(features).__name__}: call the classifier for other input")
+    ort = import_onnxruntime()
+    if not hasattr(ort.OrtValue, "from_dlpack"):
+        raise ProviderError(
+            f"onnxruntime must share memory by DLPack for run_device, {ort.__version__} does not: pip install "
+            "--upgrade onnxruntime"
+        )
     try:
-        value = import_onnxruntime().OrtValue.from_dlpack(features)
+        value = ort.OrtValue.from_dlpack(features)
     except Exception as cause:  # other packages' tensors raise what they like
         raise FeaturesError(f"{rule}, got one that cannot be shared: {cause}") from cause
     shape, place = tuple(value.shape()), (value.device_name(), features.__dlpack_device__()[1])
