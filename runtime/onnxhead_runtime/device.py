@@ -61,8 +61,8 @@ def _take(features: Any, width: int, device: str, number: int) -> Any:
     ort = import_onnxruntime()
     if not hasattr(ort.OrtValue, "from_dlpack"):
         raise ProviderError(
-            f"onnxruntime must share memory by DLPack for run_device, {ort.__version__} does not: pip install "
-            "--upgrade onnxruntime"
+            f"onnxruntime must share memory by DLPack for run_device, {ort.__version__} does not: "
+            "pip install --upgrade onnxruntime"
         )
     try:
         value = ort.OrtValue.from_dlpack(features)
