@@ -791,6 +791,7 @@ def test_what_is_resumed_is_what_pyarrow_reads(model, tmp_path) -> None:
     statistics = file.metadata.row_group(1).column(0).statistics
     assert (statistics.min, statistics.max) == ("row 48", "row 95")
     assert file.read().column("id").to_pylist() == IDS
+    assert file.metadata.num_rows == 101
 
 
 @pytest.mark.usefixtures("small_blocks")
