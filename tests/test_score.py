@@ -967,6 +967,28 @@ def test_a_terminal_shows_a_bar(model, tmp_path) -> None:
     assert "rows/s" in shown
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_a_row_group_has_rows(model, tmp_path) -> None:
+    np.save(tmp_path / "in.npy", ROWS[:96])
+    score(model, tmp_path / "in.npy", tmp_path / "out.parquet")
+    metadata = parquet.read_metadata(tmp_path / "out.parquet")
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [48, 48]
+
+
+@pytest.mark.parametrize("link", ["softmax", "sigmoid"])
+def test_a_number_beyond_float32_is_bad_with_every_link(link, random_head, tmp_path) -> None:
+    onnxhead.save(random_head(link=link), tmp_path / "m.onnx")
+    classify = onnxhead.load(tmp_path / "m.onnx", device="cpu")
+    with pytest.raises(FeaturesError, match=r"1e\+39 in column 0 is beyond float32"):
+        score(classify, "[1e39, 0, 0, 0, 0]", tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("number", [0, 1, -1, 63, -64, 2**40, -(2**40)])
+def test_thrift_keeps_numbers(number) -> None:
+    struct = {1: (thrift.I64, number), 40: (thrift.LIST, (thrift.I32, [number] * 20))}
+    assert thrift.decode(thrift.encode(struct)) == struct
+
+
 def test_footers_are_written_as_they_were_read(tmp_path) -> None:
     SOURCES["wide.parquet"](tmp_path / "x.parquet")
     data = (tmp_path / "x.parquet").read_bytes()
