@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow
@@ -22,6 +24,7 @@ import onnxhead
 from onnxhead_runtime import scoring
 from onnxhead_runtime.answers import thrift
 from onnxhead_runtime.errors import FeaturesError, ModelError, WriteError
+from onnxhead_runtime.journal import Journal
 from onnxhead_runtime.pipeline import Ahead, in_order
 from onnxhead_runtime.prediction import top_classes
 from onnxhead_runtime.scoring import score
@@ -794,18 +797,24 @@ def test_what_is_resumed_is_what_pyarrow_reads(model, tmp_path) -> None:
     assert file.metadata.num_rows == 101
 
 
-@pytest.mark.usefixtures("small_blocks")
-def test_a_run_that_failed_goes_on_and_says_so(model, tmp_path) -> None:
+@pytest.fixture
+def failed_run(model, tmp_path, request) -> tuple[Any, Path, Path]:
+    """The arguments of a run that ended at row 77, with 48 rows done."""
+    request.getfixturevalue("small_blocks")
     rows = ROWS.copy()
     rows[77, 0] = np.nan
     np.save(tmp_path / "in.npy", rows)
-    note = "48 rows are done: --resume goes on behind them"
+    arguments = (model, tmp_path / "in.npy", tmp_path / "out.csv")
     with pytest.raises(FeaturesError, match="row 77") as raised:
-        score(model, tmp_path / "in.npy", tmp_path / "out.csv")
-    assert raised.value.__notes__ == [note]
+        score(*arguments)
+    assert raised.value.__notes__ == ["48 rows are done: --resume goes on behind them"]
+    return arguments
+
+
+def test_a_run_that_failed_goes_on_and_says_so(failed_run, tmp_path) -> None:
     with pytest.raises(WriteError, match="there is another columns: run without --resume to begin anew"):
-        score(model, tmp_path / "in.npy", tmp_path / "out.csv", columns=["label"], resume=True)
-    report = score(model, tmp_path / "in.npy", tmp_path / "out.csv", on_bad_row="null", resume=True)
+        score(*failed_run, columns=["label"], resume=True)
+    report = score(*failed_run, on_bad_row="null", resume=True)
     assert (report.resumed_rows, report.rows, report.bad) == (48, 101, ((77, "column 0 is NaN"),))
     assert not list(tmp_path.glob(".*"))
 
@@ -831,31 +840,31 @@ def test_bad_rows_from_before_are_reported_by_the_run_that_goes_on(model, tmp_pa
     assert ([row for row, _ in report.bad], report.resumed_rows) == ([5, 77], 48)
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".npz", ".npy", ".csv", ".jsonl"])
 @pytest.mark.usefixtures("small_blocks")
-def test_another_source_is_not_gone_on_with(model, tmp_path) -> None:
-    rows = ROWS.copy()
-    rows[77, 0] = np.nan
-    np.save(tmp_path / "in.npy", rows)
-    arguments = (model, tmp_path / "in.npy", tmp_path / "out.csv")
-    with pytest.raises(FeaturesError):
-        score(*arguments)
+def test_a_run_that_had_all_rows_goes_on_at_the_end(suffix, model, tmp_path, monkeypatch) -> None:
+    np.save(tmp_path / "in.npy", ROWS[:96])
+    score(model, tmp_path / "in.npy", tmp_path / f"whole{suffix}")
+    arguments = (model, tmp_path / "in.npy", tmp_path / f"out{suffix}")
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "finish", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            score(*arguments)
+    assert score(*arguments, resume=True).resumed_rows == 96
+    assert arguments[2].read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()
+
+
+def test_another_source_is_not_gone_on_with(failed_run, tmp_path) -> None:
     np.save(tmp_path / "in.npy", ROWS)
     with pytest.raises(WriteError, match="there is another source file: run without"):
-        score(*arguments, resume=True)
-    assert score(*arguments).resumed_rows == 0, "without resume it begins anew"
+        score(*failed_run, resume=True)
+    assert score(*failed_run).resumed_rows == 0, "without resume it begins anew"
 
 
-@pytest.mark.usefixtures("small_blocks")
-def test_parts_that_are_shorter_than_the_journal_says_are_not_gone_on_with(model, tmp_path) -> None:
-    rows = ROWS.copy()
-    rows[77, 0] = np.nan
-    np.save(tmp_path / "in.npy", rows)
-    arguments = (model, tmp_path / "in.npy", tmp_path / "out.csv")
-    with pytest.raises(FeaturesError):
-        score(*arguments)
+def test_parts_that_are_shorter_than_the_journal_says_are_not_gone_on_with(failed_run, tmp_path) -> None:
     (part,) = tmp_path.glob(".out.csv.partial/rows")
     os.truncate(part, part.stat().st_size // 2)
-    assert score(*arguments, on_bad_row="null", resume=True).resumed_rows == 0
+    assert score(*failed_run, on_bad_row="null", resume=True).resumed_rows == 0
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -67,18 +67,27 @@ def to_float32(array: NDArray[Any], name: str, error: type[OnnxHeadError]) -> ND
     Raises:
         error: A finite value lies beyond the range of float32.
     """
+    rounded, lost = round_to_float32(array)
+    if lost is not None and lost.any():
+        where = tuple(int(i) for i in np.argwhere(lost)[0])
+        raise error(
+            f"{name} must fit float32 (largest {np.finfo(np.float32).max:.4g}), "
+            f"got {array[where]:.4g} at {list(where)}"
+        )
+    return rounded
+
+
+def round_to_float32(array: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return `array` as float32 in row order, and where a finite value became infinite.
+
+    The second is None where the dtype has no value beyond float32's range.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = np.ascontiguousarray(array, dtype=np.float32)
     rounded = rounded.reshape(array.shape)  # ascontiguousarray turns () into (1,)
-    if array.dtype.itemsize > 4 and array.dtype.kind in "iuf":
-        lost = np.isinf(rounded) & np.isfinite(array)
-        if lost.any():
-            where = tuple(int(i) for i in np.argwhere(lost)[0])
-            raise error(
-                f"{name} must fit float32 (largest {np.finfo(np.float32).max:.4g}), "
-                f"got {array[where]:.4g} at {list(where)}"
-            )
-    return rounded
+    if array.dtype.itemsize <= rounded.itemsize or array.dtype.kind not in "iuf":
+        return rounded, None
+    return rounded, np.isinf(rounded) & np.isfinite(array)
 
 
 def numpy_reason(cause: Exception) -> str:

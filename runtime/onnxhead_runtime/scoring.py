@@ -140,7 +140,7 @@ def score(
     )
     rows = open_rows(source, Selection(classify.features, features, keep))
     run = _Run(classify, layout, threshold, source, on_bad_row == "fail")
-    job = _describe_job(classify, source, path, layout, features, threshold)
+    job = _describe_job(classify, run.described, path, layout, features, threshold)
     try:
         return _with_journal(run, rows, path, Journal(path, job, resume), progress)
     except WriteError:
@@ -170,7 +170,7 @@ class _Run:
     def __init__(
         self, classify: Classifier, layout: Layout, threshold: float | None, source: str, fail: bool
     ) -> None:
-        self._source, self._described = source, _describe_source(source)
+        self._source, self.described = source, _describe_source(source)
         self._buffers = threading.local()
         # several blocks at once, each by one thread, keep every CPU busy while others read and write; and
         # their bits do not depend on the number of CPUs
@@ -190,7 +190,7 @@ class _Run:
         waiting = max(1, min(_MOST_WAITING, _LARGEST_OUTPUT_BYTES // (size * self._layout.row_bytes)))
         if self._layout.keep:  # whose rows may be large
             size, waiting = min(size, _MOST_KEPT_ROWS), min(waiting, _MOST_KEPT_WAITING)
-        seen = pending = 0
+        begun, pending = bool(done), 0
         if progress:
             progress(done, rows.total)
         with (
@@ -203,7 +203,7 @@ class _Run:
                 bad += [(done + row, reason) for row, reason in found[: _NAMED_ROWS - len(bad)]]
                 with _writing(path):
                     pending += writer.write(encoded)
-                seen, done = seen + 1, done + count
+                begun, done = True, done + count
                 if progress:
                     progress(done, rows.total)
                 if pending >= _COMMIT_BYTES or done - journal.rows >= _COMMIT_ROWS:
@@ -213,13 +213,13 @@ class _Run:
                     journal.commit(done)
                     pending = 0
         with _writing(path):
-            if not done and not seen:  # the file says which columns it has all the same
+            if not begun:  # the file says which columns it has all the same
                 no_rows = np.empty((0, self._classify.features), np.float32)
                 kept: dict[str, Any] = {name: [] for name in self._layout.keep}
                 writer.write(self._answer(writer, path, Block(no_rows, kept, {}))[2])
             writer.commit()
             whole = writer.finish()
-        if _describe_source(self._source) != self._described:
+        if _describe_source(self._source) != self.described:
             raise FeaturesError(f"rows must stay as they are while they are read, {self._source} has changed")
         journal.finish(whole)
         columns = (*self._layout.keep, *self._layout.columns)
@@ -294,7 +294,7 @@ def _reason(row: Any) -> str:
 
 def _describe_job(
     classify: Classifier,
-    source: str,
+    described: list[Any],
     output: Path,
     layout: Layout,
     features: Sequence[str] | None,
@@ -304,7 +304,7 @@ def _describe_job(
     with classify.path.open("rb") as file:
         model = hashlib.file_digest(file, "sha256").hexdigest()
     # what came over standard input cannot be read again
-    where = _describe_source(source) if source != "-" else [os.urandom(8).hex()]
+    where = [os.urandom(8).hex()] if described == ["-"] else described
     return {
         "model": model,
         "source file": where,

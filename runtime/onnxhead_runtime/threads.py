@@ -29,9 +29,9 @@ def configure_threads(options: Any, ort: ModuleType, threads: int | None) -> Non
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if limited else "0")
     if limited:
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
-    cpus = usable_cpus()
-    if threads is None and thread_count() < len(cpus):
-        threads = thread_count()
+    cpus, allowed = usable_cpus(), thread_count()
+    if threads is None and allowed < len(cpus):
+        threads = allowed
     if threads is not None:
         options.intra_op_num_threads = threads
     elif len(cpus) < (os.cpu_count() or 1):

@@ -69,7 +69,7 @@ class NpzWriter:
             part = self._part(name)
             if not part.tell():
                 part.write(_header(array.dtype, 0, array.shape[1:]))
-            kind = self._kinds.setdefault(name, _kind(self._journal.path(self._part_name(name))))
+            kind = self._kind(name)
             if kind != (array.dtype, array.shape[1:]):
                 raise WriteError(
                     f"an array of .npz has one dtype, {name} has {array.dtype} {array.shape[1:]} after "
@@ -108,10 +108,19 @@ class NpzWriter:
     def _part(self, name: str) -> IO[bytes]:
         return self._journal.part(self._part_name(name))
 
+    def _kind(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+        """Return dtype and shape of a row of an array that was begun, perhaps by an earlier run."""
+        if name not in self._kinds:
+            with self._journal.path(self._part_name(name)).open("rb") as file:
+                np.lib.format.read_magic(file)
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            self._kinds[name] = dtype, shape[1:]
+        return self._kinds[name]
+
     def _complete(self, name: str) -> Path:
         """Write the number of rows into the header of an array."""
         path = self._journal.path(self._part_name(name))
-        dtype, row_shape = self._kinds[name]
+        dtype, row_shape = self._kind(name)
         row_bytes = dtype.itemsize * math.prod(row_shape)
         rows = (path.stat().st_size - len(_header(dtype, 0, row_shape))) // max(row_bytes, 1)
         with path.open("r+b") as file:
@@ -141,22 +150,27 @@ class NpyWriter(NpzWriter):
 
 
 def _kept_array(name: str, column: Any) -> NDArray[Any]:
-    is_plain = isinstance(column, np.ndarray) or (
-        isinstance(column, list) and len({type(value) for value in column}) <= 1
-    )
     try:
-        if is_plain:
-            array = np.asarray(column)
-        else:  # to_numpy turns integers with null into floats, which do not hold them all
-            whole = not isinstance(column, list) and not column.null_count
-            array = column.to_numpy(zero_copy_only=False) if whole else np.empty(0, object)
+        array = _as_array(column)
     except ValueError:  # lists of different lengths
-        array = np.empty(0, object)
-    if array.dtype.kind not in NUMBER_KINDS:
+        array = None
+    if array is None or array.dtype.kind not in NUMBER_KINDS:
         raise WriteError(
             f".npz carries columns of numbers through, without null, {name} holds others: write .parquet, "
             ".arrow, .csv or .jsonl"
         )
+    return array
+
+
+def _as_array(column: Any) -> NDArray[Any] | None:
+    """Return a carried column as an array; None where numpy would change its values."""
+    if isinstance(column, np.ndarray):
+        return column
+    if isinstance(column, list):
+        return np.asarray(column) if len({type(value) for value in column}) <= 1 else None
+    if column.null_count:  # integers with null would become floats, which do not hold them all
+        return None
+    array: NDArray[Any] = column.to_numpy(zero_copy_only=False)
     return array
 
 
@@ -170,11 +184,3 @@ def _header(dtype: np.dtype[Any], rows: int, row_shape: tuple[int, ...]) -> byte
     }
     np.lib.format.write_array_header_1_0(header, description)
     return header.getvalue()
-
-
-def _kind(path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Return dtype and shape of a row of an array that was begun."""
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    return dtype, shape[1:]

@@ -29,29 +29,13 @@ if TYPE_CHECKING:
 _PART = "rows"
 
 
-class CsvWriter:
-    """One line per row, below a header; a row without an answer has empty cells."""
+class _TextWriter:
+    """Lines, in one part that is the file."""
 
     def __init__(self, layout: Layout, journal: Journal) -> None:
         """Begin the file, or go on with it."""
         self._layout, self._journal = layout, journal
         self._part = journal.part(_PART)
-        check_distinct(self._header())
-        if not self._part.tell():
-            self.write(_csv_bytes([self._header()]))
-
-    def encode(self, answers: Answers) -> bytes:
-        """Return the lines of a block."""
-        columns: list[Iterable[list[str]]] = [
-            ([_cell(value)] for value in as_list(column)) for column in answers.kept.values()
-        ]
-        columns += [_cells(answers, name, self._layout) for name in self._layout.columns]
-        width = len(self._header()) - len(self._layout.keep)
-        rows = []
-        for undefined, cells in zip(answers.undefined, zip(*columns, strict=True), strict=True):
-            row = [cell for group in cells for cell in group]
-            rows.append(row[: len(self._layout.keep)] + [""] * width if undefined else row)
-        return _csv_bytes(rows)
 
     def write(self, encoded: bytes) -> int:
         """Add rows."""
@@ -64,24 +48,34 @@ class CsvWriter:
         """Return the file."""
         return self._journal.path(_PART)
 
-    def _header(self) -> list[str]:
-        names = {
-            LABEL: ["label"],
-            PROBABILITY: ["probability"],
-            LOGITS: [f"logits {label}" for label in self._layout.classes],
-            PROBABILITIES: [f"probabilities {label}" for label in self._layout.classes],
-            TOP: [f"top{n} {what}" for n in range(1, self._layout.top + 1) for what in (LABEL, PROBABILITY)],
-        }
-        return [*self._layout.keep, *(name for column in self._layout.columns for name in names[column])]
 
-
-class JsonlWriter:
-    """One object per row; null where a row has no answer."""
+class CsvWriter(_TextWriter):
+    """One line per row, below a header; a row without an answer has empty cells."""
 
     def __init__(self, layout: Layout, journal: Journal) -> None:
-        """Begin the file, or go on with it."""
-        self._layout, self._journal = layout, journal
-        self._part = journal.part(_PART)
+        """Begin the file with its header, or go on with it."""
+        super().__init__(layout, journal)
+        header = _header(layout)
+        check_distinct(header)
+        self._answer_cells = len(header) - len(layout.keep)
+        if not self._part.tell():
+            self.write(_csv_bytes([header]))
+
+    def encode(self, answers: Answers) -> bytes:
+        """Return the lines of a block."""
+        columns: list[Iterable[list[str]]] = [
+            ([_cell(value)] for value in as_list(column)) for column in answers.kept.values()
+        ]
+        columns += [_cells(answers, name, self._layout) for name in self._layout.columns]
+        rows = []
+        for undefined, cells in zip(answers.undefined, zip(*columns, strict=True), strict=True):
+            row = [cell for group in cells for cell in group]
+            rows.append(row[: len(self._layout.keep)] + [""] * self._answer_cells if undefined else row)
+        return _csv_bytes(rows)
+
+
+class JsonlWriter(_TextWriter):
+    """One object per row; null where a row has no answer."""
 
     def encode(self, answers: Answers) -> bytes:
         """Return the lines of a block."""
@@ -94,16 +88,16 @@ class JsonlWriter:
         )
         return "".join(f"{line}\n" for line in lines).encode()
 
-    def write(self, encoded: bytes) -> int:
-        """Add rows."""
-        return self._part.write(encoded)
 
-    def commit(self) -> None:
-        """Everything is in the file already."""
-
-    def finish(self) -> Path:
-        """Return the file."""
-        return self._journal.path(_PART)
+def _header(layout: Layout) -> list[str]:
+    names = {
+        LABEL: ["label"],
+        PROBABILITY: ["probability"],
+        LOGITS: [f"logits {label}" for label in layout.classes],
+        PROBABILITIES: [f"probabilities {label}" for label in layout.classes],
+        TOP: [f"top{n} {what}" for n in range(1, layout.top + 1) for what in (LABEL, PROBABILITY)],
+    }
+    return [*layout.keep, *(name for column in layout.columns for name in names[column])]
 
 
 def _csv_bytes(rows: list[list[str]]) -> bytes:

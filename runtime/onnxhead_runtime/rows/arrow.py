@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError
+from onnxhead_runtime.providers import one_line
 from onnxhead_runtime.rows.block import Block, Rows, Selection, choose_columns, float32_rows
 
 if TYPE_CHECKING:
@@ -217,5 +218,6 @@ def _refusing(path: Path) -> Iterator[None]:
     except (OnnxHeadError, GeneratorExit):
         raise
     except Exception as cause:  # pyarrow's exceptions are of many kinds
-        reason = " ".join(str(cause).split())
-        raise FeaturesError(f"{path.name} must be a readable {path.suffix} file: {reason}") from cause
+        raise FeaturesError(
+            f"{path.name} must be a readable {path.suffix} file: {one_line(cause)}"
+        ) from cause

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhead_runtime.arrays import to_batch, to_numeric
+from onnxhead_runtime.arrays import round_to_float32, to_batch, to_numeric
 from onnxhead_runtime.contract import FEATURES
 from onnxhead_runtime.errors import FeaturesError
 
@@ -66,11 +66,9 @@ class Selection:
 
 def float32_rows(values: NDArray[Any]) -> tuple[NDArray[np.float32], dict[int, str]]:
     """Return rows as float32, with the reason for each row that holds a value beyond its range."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        rounded = np.ascontiguousarray(values, dtype=np.float32)
+    rounded, lost = round_to_float32(values)
     bad = {}
-    if values.dtype.itemsize > rounded.itemsize and values.dtype.kind in "iuf":
-        lost = np.isinf(rounded) & np.isfinite(values)
+    if lost is not None:
         for row in np.flatnonzero(lost.any(axis=1)).tolist():
             column = int(lost[row].argmax())
             bad[row] = f"{values[row, column]:.4g} in column {column} is beyond float32"

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,23 +55,7 @@ def read_jsonl(path: Path, selection: Selection) -> Rows:
         first = next(lines, None)
     if first is None:
         raise FeaturesError(f"{path.name} must hold rows of features, it holds none")
-    chosen: list[str] = []
-    if isinstance(first, dict):
-        kinds = {key: _kind(value) for key, value in first.items()}
-        list_columns = [key for key, kind in kinds.items() if kind == "list"]
-        chosen = choose_columns(kinds, selection, path.name, list_columns)
-        if len(chosen) > 1 or chosen[0] not in list_columns:
-            list_columns = []
-    elif selection.features is not None or selection.keep:
-        raise FeaturesError(f"{path.name} must hold objects for --features and --keep, it holds arrays")
-    one_list = not chosen or bool(list_columns)
-
-    def row(document: Any) -> Any:
-        if not chosen:
-            return document
-        if not isinstance(document, dict):
-            return None
-        return document.get(chosen[0]) if one_list else [document.get(name) for name in chosen]
+    row = _row_of(first, selection, path.name)
 
     def blocks(start: int, size: int) -> Iterator[Block]:
         with _json_lines(path) as lines:
@@ -85,6 +69,25 @@ def read_jsonl(path: Path, selection: Selection) -> Rows:
                 yield Block(features, kept, bad)
 
     return Rows(None, blocks)
+
+
+def _row_of(first: Any, selection: Selection, name: str) -> Callable[[Any], Any]:
+    """Return what takes the features out of a document that is as the first one."""
+    if not isinstance(first, dict):
+        if selection.features is not None or selection.keep:
+            raise FeaturesError(f"{name} must hold objects for --features and --keep, it holds arrays")
+        return lambda document: document
+    kinds = {key: _kind(value) for key, value in first.items()}
+    list_columns = [key for key, kind in kinds.items() if kind == "list"]
+    chosen = choose_columns(kinds, selection, name, list_columns)
+    one_list = chosen[0] in list_columns
+
+    def row(document: Any) -> Any:
+        if not isinstance(document, dict):
+            return None
+        return document.get(chosen[0]) if one_list else [document.get(name) for name in chosen]
+
+    return row
 
 
 @contextlib.contextmanager
