@@ -12,8 +12,8 @@ import pytest
 
 import onnxhead
 from onnxhead import storage
+from onnxhead.check import Check
 from onnxhead.reference import Deviation
-from onnxhead.verification import Check
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
 HERE = Path(__file__).parent

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from onnxhead.calibration import Calibration
+from onnxhead.check import Check
 from onnxhead.derivation import ClassSteps, Derivation
 from onnxhead.doctor import Diagnosis
 from onnxhead.head import Folding
 from onnxhead.storage import Report
 from onnxhead.summary import Summary
-from onnxhead.verification import Check, Verification
+from onnxhead.verification import Verification
 from onnxhead_runtime import Prediction
 from onnxhead_runtime.contract import Decision, Label
 from onnxhead_runtime.scoring import Report as ScoreReport

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from onnxhead.check import Check, check_model
 from onnxhead.graph import compose, compose_external
 from onnxhead.head import Folding, Head, little_endian_bytes
-from onnxhead.verification import Check, check_model
 from onnxhead_runtime.contract import Label, Link
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
