@@ -1,0 +1,124 @@
+"""Commands that write models."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import onnxhead
+from onnxhead import display
+from onnxhead.calibration import calibrate as fit_temperature
+from onnxhead.cli.common import AsJson, Features, print_json, print_lines, print_result
+from onnxhead.reliability import check_picture, draw
+from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
+from onnxhead_runtime.errors import SourceError, WriteError
+from onnxhead_runtime.rows import read_features
+
+WeightKey = Annotated[str | None, typer.Option(help="Which array of the source is the weight.")]
+BiasKey = Annotated[str | None, typer.Option(help="Which array, or column of a .csv, is the bias.")]
+
+
+def build(
+    source: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A file (.json .npz .csv .safetensors .skops .pt .pth .keras .weights.h5 .onnx), a Hugging "
+            "Face folder, or two .npy files: weight and bias.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The file to write.", show_default="models/NAME.onnx"),
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="One per class, separated by commas.")] = None,
+    labels_file: Annotated[
+        Path | None, typer.Option(help="One label per line, or a .json array, which keeps types.")
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="classes-first or features-first: the axes of the weight.",
+            show_default="classes-first; features-first for a key named kernel",
+        ),
+    ] = None,
+    weight_key: WeightKey = None,
+    bias_key: BiasKey = None,
+    no_bias: Annotated[bool, typer.Option("--no-bias", help="The head has no bias: it is zero.")] = False,
+    node: Annotated[
+        str | None, typer.Option(help="Which node of an .onnx file is the head, where several could be.")
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(help="softmax, sigmoid or ovr.", show_default="the source's, or softmax"),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Divisor of the logits before the link.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build a model from a head's weight and bias, verify it and write it."""
+    head = onnxhead.read(
+        source[0] if len(source) == 1 else source,
+        labels=_labels(labels, labels_file),
+        layout=layout,
+        weight_key=weight_key,
+        bias_key=bias_key,
+        no_bias=no_bias,
+        node=node,
+        link=link,
+        temperature=temperature,
+    )
+    target = output or Path("models") / f"{source[0].resolve().stem}.onnx"
+    _check_source_stays(source[0], target)
+    report = onnxhead.save(head, target)
+    print_result(report, display.report_lines(report), as_json)
+
+
+def calibrate(
+    model: Annotated[
+        Path, typer.Argument(help="The .onnx file, or any source of `build`.", show_default=False)
+    ],
+    features: Features,
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="The true labels: one per line, a .json array, or a .npy file; for the link sigmoid a .json "
+            "array of arrays, or a .npy file (rows, classes) of 0 and 1.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The model file to write.", show_default=False)
+    ],
+    plot: Annotated[Path | None, typer.Option(help="Draw the reliability diagram to this .png file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the temperature on held-out rows, and write the model with it; the logits stay what they were."""
+    if plot:
+        check_picture(plot)
+    head = onnxhead.read(model)
+    calibration = fit_temperature(head, read_features(features, head.features), read_true_labels(labels))
+    _check_source_stays(model, output)
+    report = onnxhead.save(calibration.head, output)
+    if plot:
+        draw(calibration, plot)
+    if as_json:
+        quality = {name: dataclasses.asdict(getattr(calibration, name)) for name in ("before", "after")}
+        print_json({**dataclasses.asdict(report), **quality})
+        return
+    print_lines([*display.calibration_lines(calibration), "", *display.report_lines(report)])
+
+
+def _check_source_stays(source: Path, output: Path) -> None:
+    if output.exists() and output.samefile(source):
+        raise WriteError(f"a model must not replace its own source, {output}: give another file with -o")
+
+
+def _labels(labels: str | None, labels_file: Path | None) -> list[Any] | None:
+    if labels is not None and labels_file is not None:
+        raise SourceError("labels must come from --labels or --labels-file, got both")
+    if labels_file is not None:
+        return read_labels(labels_file)
+    return None if labels is None else parse_labels([label.strip() for label in labels.split(",")])
