@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENVIRONMENTS := .environments
 PIP := -m pip install --quiet --disable-pip-version-check
-TEST_PACKAGES := pytest hypothesis pandas skl2onnx
+TEST_PACKAGES := pytest hypothesis pandas skl2onnx "tritonclient[grpc]"
 
 .PHONY: demo test check test-wheel test-minimum test-keras test-torch compat bench bench-gpu wheel clean
 
@@ -31,6 +31,7 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd builder/onnxhead/clients/python && $(CURDIR)/$(BIN)/mypy
 
 test-wheel: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/wheel

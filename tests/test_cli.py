@@ -17,7 +17,7 @@ import onnxhead
 from onnxhead import cli, display
 
 ABC = ROOT / "models" / "abc.onnx"
-COMMANDS = ("build", "run", "calibrate", "explain", "inspect", "verify", "doctor")
+COMMANDS = ("build", "run", "calibrate", "ship", "explain", "inspect", "verify", "doctor")
 
 
 def test_the_commands_are_these_and_have_help(command) -> None:
@@ -292,7 +292,7 @@ def test_doctor_tries_every_device(command) -> None:
             ["inspect", "weights.json"],
             "error: a model must be an ONNX file, weights.json is none, or cut short",
         ),
-        (["verify", "."], "error: a model must be a readable .onnx file, . is not: Is a directory"),
+        (["verify", "."], "error: a folder to verify must be what onnxhead ship writes, . has no bundle/head.json"),
         (["run", str(ABC)], "Missing argument"),
         (["run", str(ABC), "[1, 2, 3]", "--top", "0"], "--top"),
         (["conquer"], "No such command 'conquer'"),

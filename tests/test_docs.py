@@ -89,7 +89,11 @@ def without_figures(text: str) -> str:
 def test_the_readme_names_every_module_and_every_command() -> None:
     for name in MODULES:
         parts = name.split(".")
-        shown = f"{parts[1]}/" if parts[1] in ("sources", "cli", "rows", "answers") else f"{parts[-1]}.py"
+        shown = (
+            f"{parts[1]}/"
+            if parts[1] in ("sources", "shipping", "cli", "rows", "answers")
+            else f"{parts[-1]}.py"
+        )
         assert re.search(rf"^ +{re.escape(shown)} ", README, re.MULTILINE), name
     for command in cli.app.registered_commands:
         assert f"onnxhead {command.callback.__name__}" in README

@@ -11,6 +11,7 @@ What is not exported here, and public: `calibration.calibrate`, `derivation.expl
 from onnxhead.graph import compose
 from onnxhead.head import Head
 from onnxhead.model import load
+from onnxhead.shipping import ship
 from onnxhead.sources import read
 from onnxhead.storage import save
 from onnxhead.verification import verify
@@ -25,5 +26,6 @@ __all__ = [
     "load",
     "read",
     "save",
+    "ship",
     "verify",
 ]

@@ -12,6 +12,9 @@ from onnxhead.check import Check
 from onnxhead.derivation import ClassSteps, Derivation
 from onnxhead.doctor import Diagnosis
 from onnxhead.head import Folding
+from onnxhead.shipping import Shipment
+from onnxhead.shipping.signing import SIGNATURE
+from onnxhead.shipping.targets import TARGETS
 from onnxhead.storage import Report
 from onnxhead.summary import Summary
 from onnxhead.verification import Verification
@@ -72,6 +75,21 @@ def score_lines(report: ScoreReport) -> Iterator[str]:
         listed = "; ".join(f"row {row}: {reason}" for row, reason in report.bad)
         more = "; ..." if report.bad_rows > len(report.bad) else ""
         yield plain(f"without an answer: {_count(report.bad_rows, 'row')}, counted from 0: {listed}{more}")
+
+
+def shipment_lines(shipment: Shipment) -> Iterator[str]:
+    """Say what was shipped, and what to type there."""
+    vectors = f"{_count(shipment.rows, 'row')} in {_count(shipment.cases, 'case')}"
+    commands = " && ".join([f"cd {plain(str(shipment.path))}", *shipment.commands])
+    yield from _table(
+        [
+            ("project", f"{plain(str(shipment.path))} ({TARGETS[shipment.target].description})"),
+            ("vectors", vectors),
+            ("largest error", f"against float64: {shipment.check}"),
+            *([("signature", SIGNATURE)] if shipment.signed else []),
+            *([("next", commands)] if shipment.commands else []),
+        ]
+    )
 
 
 def derivation_lines(derivation: Derivation) -> Iterator[str]:
@@ -135,8 +153,12 @@ def verification_lines(verification: Verification) -> Iterator[str]:
         yield f"largest error against float64: {verification.check}"
     for finding in verification.findings:
         yield f"FOUND: {plain(finding)}"
-    if not verification.findings:
-        yield f"{plain(str(verification.path))}: weights, graph and answers are as they were built"
+    if verification.findings:
+        return
+    what = "files, vectors" if verification.path.is_dir() else "weights, graph"
+    yield f"{plain(str(verification.path))}: {what} and answers are as they were built"
+    if verification.signed:
+        yield "the signature holds"
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:

@@ -121,7 +121,7 @@ class ModelFile:
         if digest != stated:
             found.append(f"the SHA-256 of weight and bias is {digest}, the file states {stated or 'none'}")
         for path in self.data_paths:
-            digest = _file_sha256(path)[:12]
+            digest = file_sha256(path)[:12]
             if path.name.split(".")[-2:] != [digest, "data"]:
                 found.append(f"the SHA-256 of {path.name} begins with {digest}, its name states another")
         return found
@@ -262,6 +262,7 @@ def _location(tensor: TensorProto) -> str:
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
-def _file_sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

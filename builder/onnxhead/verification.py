@@ -1,4 +1,4 @@
-"""Is a model file as it was built? Its hashes, and its answers against float64."""
+"""Is a model, or what was shipped, as it was built? Hashes, answers against float64, the signature."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 
 from onnxhead.check import Check, check_model
 from onnxhead.model import open_model
+from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
+from onnxhead.shipping.signing import signature_findings
+from onnxhead_runtime.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -15,28 +18,48 @@ class Verification:
     """What `verify` found.
 
     Attributes:
-        path: The model file.
+        path: The model file, or the folder of a bundle.
         check: The comparison with float64; None where the hashes differ, so that there is no head to
             compare with.
-        findings: One sentence per defect; empty for a file that is as it was built.
+        findings: One sentence per defect; empty for what is as it was built.
+        signed: Whether a signature was checked and holds.
     """
 
     path: Path
     check: Check | None
     findings: list[str]
+    signed: bool = False
 
 
-def verify(path: str | os.PathLike[str]) -> Verification:
+def verify(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Verification:
     """Check the hashes of a file that onnxhead built, and its answers against float64.
 
+    Of a folder that `ship` wrote: every file of its bundle against the hashes there, the vectors against
+    float64 and against onnxruntime, and the signature. The client's source is not covered.
+
+    Args:
+        path: The .onnx file, or the folder, or the bundle in it.
+        key: The public key, as PEM, of whoever signed the folder; None to check no signature. Needs the extra
+            `sign`.
+
     Raises:
-        ModelError: The file is broken, or onnxhead did not build it.
+        ModelError: The file is broken, or onnxhead did not build it; or the key is none.
         ProviderError: onnxruntime is missing.
 
     Example:
         >>> verify("models/abc.onnx").findings
         []
     """
+    path = Path(path)
+    if path.is_dir():
+        return _verify_bundle(find_bundle(path), key)
+    verification = _verify_model(path)
+    if key is not None:
+        raise ModelError(f"a signature is that of a folder that was shipped, {path} is a file")
+    return verification
+
+
+def _verify_model(path: Path) -> Verification:
     model = open_model(path)
     findings = model.damages()
     if findings:
@@ -45,3 +68,16 @@ def verify(path: str | os.PathLike[str]) -> Verification:
     if not check.passed:
         findings.append(f"the largest errors against float64 are {check}")
     return Verification(model.path, check, findings)
+
+
+def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verification:
+    findings = [] if key is None else signature_findings(bundle, Path(key))
+    signed = key is not None and not findings
+    findings += bundle_damages(bundle)
+    if findings:
+        return Verification(bundle, None, findings)
+    verification = _verify_model(bundle / MODEL)
+    findings = verification.findings
+    if not findings:
+        findings += answer_findings(bundle, open_model(bundle / MODEL).head())
+    return Verification(bundle, verification.check, findings, signed)

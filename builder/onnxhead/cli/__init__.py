@@ -30,6 +30,7 @@ for command in (
     building.build,
     running.run,
     building.calibrate,
+    building.ship,
     running.explain,
     examining.inspect,
     examining.verify,

@@ -11,8 +11,10 @@ import typer
 import onnxhead
 from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
-from onnxhead.cli.common import AsJson, Features, print_json, print_lines, print_result
+from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines, print_result
 from onnxhead.reliability import check_picture, draw
+from onnxhead.shipping import check_target
+from onnxhead.shipping.targets import TARGETS
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
 from onnxhead_runtime.errors import SourceError, WriteError
 from onnxhead_runtime.rows import read_features
@@ -109,6 +111,43 @@ def calibrate(
         print_json({**dataclasses.asdict(report), **quality})
         return
     print_lines([*display.calibration_lines(calibration), "", *display.report_lines(report)])
+
+
+def ship(
+    model: Model,
+    to: Annotated[
+        str,
+        typer.Option(
+            help=f"What to ship to: {', '.join(TARGETS)}; several separated by commas.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The new folder; with several targets, one in it for each.",
+            show_default=False,
+        ),
+    ],
+    sign: Annotated[
+        Path | None, typer.Option(help="Sign the bundle with this elliptic-curve private key (PEM).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a project that runs a model in another language and proves its numbers there."""
+    targets = [target.strip() for target in to.split(",")]
+    folders = [output] if len(targets) == 1 else [output / target for target in targets]
+    for target, folder in zip(targets, folders, strict=True):
+        check_target(target, folder)
+    shipments = [
+        onnxhead.ship(model, target, folder, sign=sign)
+        for target, folder in zip(targets, folders, strict=True)
+    ]
+    if as_json:
+        print_json({"shipments": [dataclasses.asdict(shipment) for shipment in shipments]})
+    else:
+        print_lines(line for shipment in shipments for line in display.shipment_lines(shipment))
 
 
 def _check_source_stays(source: Path, output: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 import onnxhead
@@ -17,9 +20,17 @@ def inspect(model: Model, as_json: AsJson = False) -> None:
     print_result(summary, display.summary_lines(summary), as_json)
 
 
-def verify(model: Model, as_json: AsJson = False) -> None:
-    """Check a model's hashes, and its answers against float64."""
-    verification = onnxhead.verify(model)
+def verify(
+    path: Annotated[
+        Path, typer.Argument(help="The .onnx file, or a folder that `ship` wrote.", show_default=False)
+    ],
+    verify_key: Annotated[
+        Path | None, typer.Option(help="Check the folder's signature with this public key (PEM).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check hashes, and answers against float64; of what was shipped also the vectors and the signature."""
+    verification = onnxhead.verify(path, key=verify_key)
     print_result(verification, display.verification_lines(verification), as_json)
     if verification.findings:
         raise typer.Exit(1)

@@ -1,0 +1,111 @@
+"""Compare the answers of a bundle's model with its vectors: check [--time] [BUNDLE]."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from onnxhead_client.bundle import BundleError
+from onnxhead_client.classifier import Classifier, Prediction
+
+_WARMUP, _CALLS = 200, 2000
+
+
+def main() -> None:
+    """Run the program."""
+    arguments = sys.argv[1:]
+    timed = "--time" in arguments
+    folder = Path(next((argument for argument in arguments if argument != "--time"), "bundle"))
+    try:
+        classifier = Classifier(folder)
+        cases = json.loads((folder / "vectors.json").read_bytes())["cases"]
+    except (BundleError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    if timed:
+        print(f"one row: {median_seconds(classifier, cases) * 1e6:.2f} us")
+        return
+    failed, largest = check(classifier, cases)
+    for name, reason in failed.items():
+        print(f"FAILED {name}: {reason}")
+    print(f"largest error: {largest:.3g} of its tolerance")
+    print(f"{len(cases) - len(failed)} passed, {len(failed)} failed")
+    sys.exit(1 if failed else 0)
+
+
+def check(classifier: Classifier, cases: list[dict[str, Any]]) -> tuple[dict[str, str], float]:
+    """Run every case as a batch, and its first row alone.
+
+    Returns:
+        For each case that failed, the first thing that is wrong; and the largest error as a fraction of its
+        tolerance.
+    """
+    failed: dict[str, str] = {}
+    errors = [0.0]
+    for case in cases:
+        predictions = classifier.classify_batch(case["features"])
+        if len(predictions) != len(case["features"]):
+            failed[case["name"]] = f"{len(predictions)} answers for {len(case['features'])} rows"
+            continue
+        answers = list(enumerate(predictions))
+        if predictions:
+            answers.append((0, classifier.classify(case["features"][0])))
+        for row, prediction in answers:
+            for ratio, problem in _compare(prediction, case, row, classifier.link):
+                errors.append(ratio)
+                if problem:
+                    failed.setdefault(case["name"], problem)
+    return failed, max(errors, key=lambda error: math.inf if math.isnan(error) else error)
+
+
+def median_seconds(classifier: Classifier, cases: list[dict[str, Any]]) -> float:
+    """Return the median time of a call that classifies one row."""
+    row = next(case["features"][0] for case in cases if case["features"])
+    seconds = []
+    for _ in range(_WARMUP + _CALLS):
+        start = time.perf_counter()
+        classifier.classify(row)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[_WARMUP:])
+
+
+def _compare(
+    prediction: Prediction, case: dict[str, Any], row: int, link: str
+) -> Iterator[tuple[float, str | None]]:
+    """Yield error by tolerance, and what is wrong if it is, of everything in a prediction."""
+    classes = len(prediction.labels)
+    for what, got, expected, allowed in (
+        ("logit", prediction.logits, case["logits"][row], case["logits_tolerance"][row]),
+        (
+            "probability",
+            prediction.probabilities,
+            case["probabilities"][row],
+            [case["probabilities_tolerance"][row]] * classes,
+        ),
+    ):
+        for i in range(classes):
+            ratio = abs(float(got[i]) - expected[i]) / allowed[i]
+            wrong = not ratio <= 1  # also where it is NaN
+            yield (
+                ratio,
+                (
+                    f"{what} of row {row}, class {i} is {got[i]:.6g}, expected {expected[i]:.6g} within "
+                    f"{allowed[i]:.2g}"
+                    if wrong
+                    else None
+                ),
+            )
+    label = prediction.above(0.5) if link == "sigmoid" else prediction.label
+    expected_label = case["labels"][row]
+    if expected_label is not None and label != expected_label:
+        yield 0.0, f"label of row {row} is {label!r}, expected {expected_label!r}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""What `ship` can write: a project per language, and two formats of servers and phones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnxhead.head import Head
+from onnxhead.shipping.mobile import write_ort
+from onnxhead.shipping.triton import write_repository
+
+CLIENTS = Path(__file__).parents[1] / "clients"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One thing to ship to.
+
+    Attributes:
+        description: What it is, in words.
+        commands: What its user types in the folder; the first ones build and test.
+        add_files: Adds what depends on the model to the project: called with the project, the model's name
+            and its head.
+    """
+
+    description: str
+    commands: tuple[str, ...]
+    add_files: Callable[[Path, str, Head], None] | None = None
+
+
+# each is a folder of clients/
+TARGETS = {
+    "python": Target("Python: onnxruntime and numpy", ("pip install '.[test]'", "pytest")),
+    "triton": Target("a model repository of NVIDIA Triton", (), write_repository),
+    "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),
+    "bundle": Target("the bundle alone, for other languages", ()),
+}

@@ -1,0 +1,537 @@
+"""What `ship` writes: the bundle of docs/bundle.md, projects, signatures; and what `verify` finds in it."""
+
+import builtins
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from clients.heads import make_heads, save_heads
+from conftest import ROOT
+from google.protobuf import text_format
+from onnx import TensorProto, numpy_helper
+
+import onnxhead
+from onnxhead.reference import deviation, refer
+from onnxhead.shipping import bundle as bundles
+from onnxhead.shipping.targets import CLIENTS, TARGETS
+from onnxhead.shipping.vectors import make_cases
+from onnxhead_runtime.errors import ModelError, VerificationError, WriteError
+
+ABC = ROOT / "models" / "abc.onnx"
+HEADS = make_heads()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> dict[str, Path]:
+    return save_heads(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def shipped(models, tmp_path_factory) -> dict[str, Path]:
+    """The bundle of each head."""
+    folder = tmp_path_factory.mktemp("shipped")
+    return {
+        name: onnxhead.ship(path, "bundle", folder / name).path / "bundle" for name, path in models.items()
+    }
+
+
+@pytest.fixture
+def bundle(shipped, tmp_path) -> Path:
+    """A bundle of `text` to break."""
+    return Path(shutil.copytree(shipped["text"], tmp_path / "bundle"))
+
+
+def read_json(path: Path) -> dict:
+    return json.loads(path.read_bytes())
+
+
+def restate(bundle: Path) -> None:
+    """State the hashes that the files have now, as somebody who breaks them on purpose would."""
+    (bundle / "SHA256SUMS").write_text(bundles._sums(bundle))
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_cases_are_those_of_the_specification(name) -> None:
+    cases = {case.name: case for case in make_cases(HEADS[name])}
+    rows = {name: len(case.features) for name, case in cases.items()}
+    assert rows == {
+        **({"example": 1} if name == "abc" else {}),
+        "zeros": 1,
+        "ones": 1,
+        "signs": 3,
+        "large logits": 2,
+        "denormals": 1,
+        "random": 16,
+        "empty": 0,
+    }
+    assert all(case.features.dtype == np.float32 for case in cases.values())
+    assert all(np.isfinite(case.exact.logits).all() for case in cases.values())
+    tempered = cases["large logits"].exact.logits / HEADS[name].temperature
+    assert tempered.max() > 710, "exp overflows in float64 too"
+    tiny = np.abs(cases["denormals"].features)
+    assert ((tiny > 0) & (tiny < np.finfo(np.float32).tiny)).all()
+    assert 0.5 < np.abs(cases["random"].exact.logits / HEADS[name].temperature).max() < 50
+
+
+def test_heads_of_extreme_size_have_finite_cases() -> None:
+    for size in (1e38, 1e-38, 1e-45, 0.0):
+        head = onnxhead.Head(np.full((2, 50), size), np.zeros(2))
+        for case in make_cases(head):
+            assert np.isfinite(case.features).all()
+            assert np.isfinite(case.exact.logits).all()
+            assert np.isfinite(case.exact.logits_bound).all()
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_vectors_are_the_exact_answers_with_their_tolerances(name, shipped) -> None:
+    document = read_json(shipped[name] / "vectors.json")
+    assert document["format"] == "1"
+    for case in document["cases"]:
+        rows = np.array(case["features"], np.float64).reshape(-1, HEADS[name].features)
+        assert (rows == rows.astype(np.float32)).all(), "each is exactly one float32"
+        exact = refer(HEADS[name], rows.astype(np.float32))
+        shape = exact.logits.shape
+        np.testing.assert_allclose(np.reshape(case["logits"], shape), exact.logits, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(np.reshape(case["probabilities"], shape), exact.probabilities, atol=1e-12)
+        np.testing.assert_allclose(np.reshape(case["logits_tolerance"], shape), exact.logits_bound)
+        np.testing.assert_allclose(case["probabilities_tolerance"], exact.probabilities_bound[:, 0])
+
+
+def test_a_label_is_stated_only_where_float32_cannot_decide_otherwise() -> None:
+    weight = [[1.0, 0.0], [1.0, 1e-7], [0.0, 0.0]]
+    cases = {
+        case.name: case for case in make_cases(onnxhead.Head(weight, np.zeros(3), labels=["a", "b", "c"]))
+    }
+    assert cases["ones"].labels == [None], "the two largest are nearer than rounding"
+    assert cases["signs"].labels[0] == "c"
+    independent = onnxhead.Head(weight, [0.0, 0.0, 1.0], labels=["a", "b", "c"], link="sigmoid")
+    cases = {case.name: case for case in make_cases(independent)}
+    assert cases["zeros"].labels == [None], "two probabilities are one half"
+    assert cases["signs"].labels[0] == ("c",)
+    assert cases["ones"].labels == [("a", "b", "c")]
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_data_sets_are_the_vectors_as_tensors_and_as_raw_float32(name, shipped) -> None:
+    bundle, head = shipped[name], HEADS[name]
+    session = onnxruntime.InferenceSession(bundle / "model.onnx")
+    cases = read_json(bundle / "vectors.json")["cases"]
+    assert len(list(bundle.glob("test_data_set_*"))) == len(cases)
+    for number, case in enumerate(cases):
+        folder = bundle / f"test_data_set_{number}"
+        tensors = {}
+        for file in ("input_0", "output_0", "output_1"):
+            tensor = TensorProto.FromString((folder / f"{file}.pb").read_bytes())
+            tensors[tensor.name] = numpy_helper.to_array(tensor)
+        assert list(tensors) == ["features", "logits", "probabilities"]
+        for key, array in tensors.items():
+            assert array.tobytes() == (folder / f"{key}.f32").read_bytes()
+            np.testing.assert_array_equal(array, np.array(case[key], np.float32).reshape(array.shape))
+        assert tensors["features"].shape == (len(case["features"]), head.features)
+        answers = session.run(None, {"features": tensors["features"]})
+        for key, answer in zip(("logits", "probabilities"), answers, strict=True):
+            tolerance = np.fromfile(folder / f"{key}_tolerance.f32", "<f4").reshape(answer.shape)
+            stated = np.array(case[f"{key}_tolerance"])
+            stated = stated.reshape(answer.shape) if key == "logits" else stated[:, np.newaxis]
+            assert (tolerance >= stated).all()
+            assert (tolerance <= 1.1 * stated).all()
+            assert (np.abs(answer - tensors[key]) <= tolerance).all()
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_description_is_that_of_the_head(name, shipped) -> None:
+    bundle, head = shipped[name], HEADS[name]
+    document = read_json(bundle / "head.json")
+    data = sorted(path.name for path in bundle.glob("*.data"))
+    assert bool(data) == (name == "external")
+    assert document == {
+        "format": "1",
+        "model": "model.onnx",
+        "sha256": {
+            file: hashlib.sha256((bundle / file).read_bytes()).hexdigest() for file in ["model.onnx", *data]
+        },
+        "inputs": ["features"],
+        "outputs": ["logits", "probabilities"],
+        "features": head.features,
+        "classes": head.classes,
+        "labels": list(range(head.classes)) if head.labels is None else list(head.labels),
+        "link": head.link,
+        "temperature": head.temperature,
+    }
+    kinds = [type(label) for label in document["labels"]]
+    assert kinds == [type(label) for label in head.labels or range(head.classes)]
+
+
+def test_the_sums_are_for_sha256sum(shipped) -> None:
+    for bundle in shipped.values():
+        subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=bundle, check=True)
+        listed = {line.split("  ")[1] for line in (bundle / "SHA256SUMS").read_text().splitlines()}
+        files = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+        assert listed == files - {"SHA256SUMS"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(target, tmp_path) -> None:
+    contents = []
+    for name in ("one", "other"):
+        shipment = onnxhead.ship(ABC, target, tmp_path / name / "project")
+        assert (shipment.target, shipment.cases, shipment.rows, shipment.signed) == (target, 8, 25, False)
+        assert shipment.check.passed
+        files = [path for path in shipment.path.rglob("*") if path.is_file()]
+        contents.append({path.relative_to(shipment.path).as_posix(): path.read_bytes() for path in files})
+    # in the .ort file onnxruntime writes the metadata in an order that varies
+    assert [name for name, content in contents[0].items() if content != contents[1][name]] in (
+        [],
+        ["abc.ort"],
+    )
+    assert contents[0].keys() == contents[1].keys()
+    sources = {path.relative_to(CLIENTS / target).as_posix() for path in (CLIENTS / target).rglob("*")}
+    copied = {name for name in contents[0] if not name.startswith("bundle/")}
+    assert {
+        name for name in sources if (CLIENTS / target / name).is_file() and "__pycache__" not in name
+    } <= copied
+    readme = contents[0]["README.md"].decode()
+    for shown in shipment.commands:
+        assert shown in readme, "what is to be typed is in its README"
+    assert not [path for path in tmp_path.rglob(".*") if path.name.startswith(".project")], "no litter"
+    for content in contents[0].values():
+        assert str(tmp_path).encode() not in content
+
+
+def test_what_python_compiled_is_not_shipped(tmp_path, monkeypatch) -> None:
+    clients = shutil.copytree(CLIENTS, tmp_path / "clients")
+    (clients / "python" / "onnxhead_client" / "__pycache__").mkdir(exist_ok=True)
+    monkeypatch.setattr("onnxhead.shipping.shipment.CLIENTS", clients)
+    onnxhead.ship(ABC, "python", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("__pycache__"))
+
+
+def test_an_empty_folder_is_filled(tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    assert (onnxhead.ship(ABC, "bundle", tmp_path / "out").path / "bundle" / "head.json").is_file()
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("out", "file", "link"):
+        with pytest.raises(
+            WriteError, match="a folder that is new or empty, .* is neither: give another one"
+        ):
+            onnxhead.ship(ABC, "bundle", tmp_path / name)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("target", "folder", "message"),
+    [
+        ("cobol", "out", "a model is shipped to one of python, .*, got 'cobol'"),
+        ("python", "", "a folder that has a name, got"),
+        ("python", "a\0b", "a folder that has a name, got"),
+        ("python", "file/out", "a folder that is writable and has room, .* was not written: "),
+        (
+            "python",
+            "n" * 300,
+            "a folder that is writable and has room, .* was not written: File name too long",
+        ),
+    ],
+)
+def test_where_nothing_can_be_shipped_to(target, folder, message, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(WriteError, match=message):
+        onnxhead.ship(ABC, target, folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_model_that_cannot_be_shipped_is_refused_before_anything_is_written(tmp_path) -> None:
+    foreign = ROOT / "tests" / "fixtures"
+    large = onnxhead.save(
+        onnxhead.Head(np.eye(2), [0, 0], labels=[1, 2**53 + 1]), tmp_path / "large.onnx"
+    ).path
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(ABC.read_bytes().replace(np.float32(1.2).tobytes(), np.float32(1.25).tobytes()))
+    for path, message in (
+        (
+            large,
+            r"within 2\*\*53 for every language to hold them, got 9007199254740993: build the model with",
+        ),
+        (
+            damaged,
+            "a model to ship must be as it was built, .*damaged.onnx: the SHA-256 of weight and bias is",
+        ),
+        (foreign / "missing.onnx", "a model must be a readable .onnx file"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            onnxhead.ship(path, "python", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged.onnx", "large.onnx"]
+
+
+@pytest.mark.parametrize("part", ["check_model", "answer_findings"])
+def test_wrong_answers_are_not_shipped(part, tmp_path, monkeypatch) -> None:
+    module = "onnxhead.check" if part == "check_model" else "onnxhead.shipping.bundle"
+    monkeypatch.setattr(f"{module}.deviation", lambda *_: deviation(np.ones(1), np.zeros(1), np.full(1, 0.5)))
+    with pytest.raises(VerificationError, match="must be within rounding of float64, .* nothing was written"):
+        onnxhead.ship(ABC, "python", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("onnxhead.shipping.bundle.write_cases", fail)
+    with pytest.raises(WriteError, match="No space left on device"):
+        onnxhead.ship(ABC, "python", tmp_path / "deep" / "out")
+    assert not list((tmp_path / "deep").iterdir())
+
+
+def test_a_bundle_that_is_as_it_was_shipped_has_no_findings(shipped) -> None:
+    for bundle in shipped.values():
+        for folder in (bundle, bundle.parent):
+            verification = onnxhead.verify(folder)
+            assert (verification.path, verification.findings, verification.signed) == (bundle, [], False)
+            assert verification.check.passed
+
+
+def test_files_that_are_changed_missing_or_new_are_found(bundle) -> None:
+    (bundle / "head.json").write_text("{}")
+    (bundle / "vectors.json").unlink()
+    (bundle / "test_data_set_0" / "more").write_text("")
+    findings = onnxhead.verify(bundle).findings
+    assert [finding.split(",")[0][:60] for finding in findings] == [
+        "vectors.json is stated in SHA256SUMS and is not there",
+        "test_data_set_0/more is there and not stated in SHA256SUMS",
+        "the SHA-256 of head.json is 44136fa355b3678a1146ad16f7e8649e",
+    ]
+    (bundle / "SHA256SUMS").unlink()
+    assert onnxhead.verify(bundle).findings[0].startswith("SHA256SUMS must hold a hash per file")
+
+
+def change_case(bundle: Path, key: str, change) -> None:
+    document = read_json(bundle / "vectors.json")
+    case = next(case for case in document["cases"] if case["name"] == "random")
+    case[key] = change(case[key])
+    (bundle / "vectors.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("logits", lambda rows: [[rows[0][0] + 1e-6, *rows[0][1:]], *rows[1:]]),
+        ("probabilities", lambda rows: [[rows[0][0] + 1e-6, *rows[0][1:]], *rows[1:]]),
+        ("logits_tolerance", lambda rows: [[2 * value for value in row] for row in rows]),
+        ("probabilities_tolerance", lambda values: [2 * value for value in values]),
+        ("labels", lambda labels: [labels[-1], *labels[1:-1], labels[0]]),
+        ("labels", lambda labels: [None] * len(labels)),
+        ("logits", lambda rows: rows[1:]),
+    ],
+)
+def test_vectors_that_were_made_to_fit_are_found(key, change, bundle) -> None:
+    change_case(bundle, key, change)
+    restate(bundle)
+    verification = onnxhead.verify(bundle)
+    assert verification.findings == ["vectors.json states other answers than float64 for the case random"]
+
+
+def test_another_description_is_found(bundle) -> None:
+    for key, value in (("labels", ["a", "b", "c", "d"]), ("link", "ovr"), ("features", 9)):
+        document = read_json(bundle / "head.json")
+        (bundle / "head.json").write_text(json.dumps({**document, key: value}))
+        restate(bundle)
+        assert onnxhead.verify(bundle).findings == ["head.json does not describe the head in model.onnx"]
+        (bundle / "head.json").write_text(json.dumps(document))
+
+
+def test_another_model_is_found(bundle, shipped) -> None:
+    shutil.copy(shipped["decimals"] / "model.onnx", bundle / "model.onnx")
+    restate(bundle)
+    findings = onnxhead.verify(bundle).findings
+    assert findings[0] == "head.json does not describe the head in model.onnx"
+    assert "vectors.json states other answers than float64 for the case zeros" in findings
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cases": [1]}', '{"cases": [{"name": "x"}]}'])
+def test_malformed_vectors_are_an_error(text, bundle) -> None:
+    (bundle / "vectors.json").write_text(text)
+    restate(bundle)
+    with pytest.raises(ModelError, match=r"must hold what docs/bundle\.md says, it does not"):
+        onnxhead.verify(bundle)
+
+
+def test_a_folder_without_a_bundle_is_an_error(tmp_path) -> None:
+    with pytest.raises(ModelError, match=r"must be what onnxhead ship writes, .* has no bundle/head\.json"):
+        onnxhead.verify(tmp_path)
+    with pytest.raises(ModelError, match="a signature is that of a folder that was shipped"):
+        onnxhead.verify(ABC, key=tmp_path / "public.pem")
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("keys")
+    paths = {name: folder / f"{name}.pem" for name in ("private", "public", "other", "encrypted", "rsa")}
+    for name in ("private", "other"):
+        make = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", paths[name]]
+        subprocess.run(make, check=True)
+    subprocess.run(["openssl", "ec", "-in", paths["private"], "-pubout", "-out", paths["public"]], check=True)
+    encrypt = ["openssl", "ec", "-in", paths["private"], "-aes256", "-passout", "pass:secret"]
+    subprocess.run([*encrypt, "-out", paths["encrypted"]], check=True)
+    subprocess.run(["openssl", "genrsa", "-out", paths["rsa"], "2048"], check=True)
+    subprocess.run(
+        ["openssl", "ec", "-in", paths["other"], "-pubout", "-out", folder / "other-public.pem"], check=True
+    )
+    return {**paths, "other-public": folder / "other-public.pem"}
+
+
+@pytest.fixture
+def signed(keys, tmp_path) -> Path:
+    shipment = onnxhead.ship(ABC, "bundle", tmp_path / "signed", sign=keys["private"])
+    assert shipment.signed
+    return shipment.path
+
+
+def test_a_signature_holds_for_the_key_of_the_signer_alone(signed, keys) -> None:
+    verification = onnxhead.verify(signed, key=keys["public"])
+    assert (verification.findings, verification.signed) == ([], True)
+    (finding,) = onnxhead.verify(signed, key=keys["other-public"]).findings
+    assert finding.startswith("bundle.sig does not hold for ")
+    assert not onnxhead.verify(signed).signed, "without a key it is not looked at"
+
+
+@pytest.mark.parametrize("name", ["head.json", ".gitignore", "test_data_set_0/features.f32"])
+def test_a_change_with_new_hashes_breaks_the_signature(name, signed, keys) -> None:
+    with (signed / "bundle" / name).open("ab") as file:
+        file.write(b" ")
+    restate(signed / "bundle")
+    verification = onnxhead.verify(signed, key=keys["public"])
+    assert not verification.signed
+    assert verification.findings[0].startswith("bundle.sig does not hold for ")
+    assert name in verification.findings[0]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff"])
+def test_a_missing_or_broken_signature_is_found(content, signed, keys) -> None:
+    (signed / "bundle.sig").unlink()
+    if content is not None:
+        (signed / "bundle.sig").write_bytes(content)
+    (finding,) = onnxhead.verify(signed, key=keys["public"]).findings
+    assert finding.startswith("bundle.sig is not there" if content is None else "bundle.sig does not hold")
+
+
+@pytest.mark.parametrize("name", ["public", "encrypted", "rsa", "missing"])
+def test_a_key_that_does_not_sign_is_refused(name, keys, tmp_path) -> None:
+    key = keys.get(name, tmp_path / "missing.pem")
+    with pytest.raises(WriteError, match="signed with an elliptic-curve private key as PEM, not encrypted"):
+        onnxhead.ship(ABC, "bundle", tmp_path / "out", sign=key)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["private", "rsa", "missing"])
+def test_a_key_that_does_not_verify_is_refused(name, signed, keys, tmp_path) -> None:
+    with pytest.raises(ModelError, match="checked with an elliptic-curve public key as PEM, .* is none"):
+        onnxhead.verify(signed, key=keys.get(name, tmp_path / "missing.pem"))
+
+
+def test_without_model_signing_the_extra_is_named(signed, keys, tmp_path, monkeypatch) -> None:
+    find = builtins.__import__
+
+    def blocked(name: str, *arguments: object, **keywords: object) -> object:
+        if name.startswith("model_signing"):
+            raise ImportError(name)
+        return find(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", blocked)
+    with pytest.raises(WriteError, match=r'pip install "onnxhead\[sign\]"'):
+        onnxhead.ship(ABC, "bundle", tmp_path / "out", sign=keys["private"])
+    with pytest.raises(ModelError, match=r'pip install "onnxhead\[sign\]"'):
+        onnxhead.verify(signed, key=keys["public"])
+
+
+@pytest.mark.parametrize("name", ["abc", "external", "one-class"])
+def test_the_configuration_for_triton_is_of_its_schema(name, models, tmp_path) -> None:
+    from tritonclient.grpc import model_config_pb2
+
+    project = onnxhead.ship(models[name], "triton", tmp_path / "out").path
+    (folder,) = (project / "model_repository").iterdir()
+    config = text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
+    head = HEADS[name]
+    assert (config.name, config.platform) == (folder.name, "onnxruntime_onnx")
+    assert config.max_batch_size == 1024
+    (features,) = config.input
+    float32 = model_config_pb2.TYPE_FP32
+    assert (features.name, features.data_type, list(features.dims)) == ("features", float32, [head.features])
+    outputs = [(output.name, output.data_type, list(output.dims)) for output in config.output]
+    assert outputs == [("logits", float32, [head.classes]), ("probabilities", float32, [head.classes])]
+    assert config.output[1].label_filename == "labels.txt"
+    labels = (folder / "labels.txt").read_text().splitlines()
+    assert labels == [str(label) for label in head.labels or range(head.classes)]
+    classify = onnxhead.load(folder / "1" / "model.onnx", device="cpu")
+    assert classify.features == head.features
+
+
+def test_a_name_with_quotes_is_quoted_for_triton(tmp_path) -> None:
+    from tritonclient.grpc import model_config_pb2
+
+    path = shutil.copy(ABC, tmp_path / 'a "quoted" näme.onnx')
+    onnxhead.ship(path, "triton", tmp_path / "out")
+    (config,) = tmp_path.glob("out/model_repository/*/config.pbtxt")
+    parsed = text_format.Parse(config.read_text(), model_config_pb2.ModelConfig())
+    assert parsed.name == config.parent.name == 'a "quoted" näme'
+
+
+def test_labels_of_several_lines_are_refused_for_triton(models, tmp_path) -> None:
+    with pytest.raises(WriteError, match="labels for triton must be one line each"):
+        onnxhead.ship(models["text"], "triton", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_ort_file_has_the_same_answers(name, models, tmp_path) -> None:
+    project = onnxhead.ship(models[name], "ort", tmp_path / "out").path
+    session = onnxruntime.InferenceSession(project / f"{name}.ort")
+    for case in make_cases(HEADS[name]):
+        logits, probabilities = session.run(["logits", "probabilities"], {"features": case.features})
+        exact = case.exact
+        assert deviation(logits, exact.logits, exact.logits_bound).ratio <= 1
+        assert deviation(probabilities, exact.probabilities, exact.probabilities_bound).ratio <= 1
+    operators = (project / "required_operators.config").read_text()
+    assert re.search(r"^ai\.onnx;13;.*\bGemm\b", operators, re.MULTILINE)
+
+
+def test_a_converter_that_fails_is_an_error(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("onnxhead.shipping.mobile._CONVERTER", "onnxruntime.tools.missing")
+    with pytest.raises(
+        WriteError, match="onnxruntime's converter must turn the model into .ort, it did not: "
+    ):
+        onnxhead.ship(ABC, "ort", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_ships_to_several_and_says_what_to_type(command, tmp_path) -> None:
+    done = command("ship", ABC, "--to", "python, bundle", "-o", "out")
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("project", "next"))]
+    assert lines[0].startswith("project        out/python (Python: onnxruntime and numpy")
+    assert lines[1].startswith("next           cd out/python && pip install")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "python"]
+    assert "files, vectors and answers are as they were built" in command("verify", "out/python").stdout
+    document = json.loads(command("ship", ABC, "--to", "bundle", "-o", "again", "--json").stdout)
+    assert [shipment["target"] for shipment in document["shipments"]] == ["bundle"]
+    done = command("ship", ABC, "--to", "bundle,cobol", "-o", "third", status=2)
+    assert "got 'cobol'" in done.stderr
+    assert not (tmp_path / "third").exists()
+
+
+def test_the_command_verifies_a_signature(command, keys) -> None:
+    done = command("ship", ABC, "--to", "bundle", "-o", "out", "--sign", keys["private"])
+    assert "signature      bundle.sig" in done.stdout
+    assert "the signature holds" in command("verify", "out", "--verify-key", keys["public"]).stdout
+    done = command("verify", "out", "--verify-key", keys["other-public"], status=1)
+    assert "FOUND: bundle.sig does not hold" in done.stdout
