@@ -8,6 +8,8 @@
 #   make test-torch    the tests of torch on torch itself, which is gigabytes
 #   make bench         the benchmarks: benchmarks/results/ and the pictures in docs/; TORCH=torch has torch too
 #   make bench-gpu     the benchmark on an NVIDIA GPU, in an environment that has torch and onnxhead[gpu]
+#   make test-clients  every client that is shipped, built and held to every head; needs their toolchains
+#   make bench-languages  one row in every language, with the clients that test-clients built
 #   make compat        the built files in onnxruntime 1.15 to the newest, and in its CUDA build without a GPU
 
 PYTHON ?= python3
@@ -17,7 +19,8 @@ ENVIRONMENTS := .environments
 PIP := -m pip install --quiet --disable-pip-version-check
 TEST_PACKAGES := pytest hypothesis pandas skl2onnx "tritonclient[grpc]"
 
-.PHONY: demo test check test-wheel test-minimum test-keras test-torch compat bench bench-gpu wheel clean
+.PHONY: demo test check test-wheel test-minimum test-keras test-torch test-clients compat bench bench-languages \
+	bench-gpu wheel clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/onnxhead build models/abc.json --output models/abc.onnx
@@ -57,6 +60,10 @@ test-torch: wheel
 	$(ENVIRONMENTS)/torch/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) torch onnxscript
 	$(ENVIRONMENTS)/torch/bin/python -m pytest tests/test_torch.py
 
+test-clients: $(VENV)/dev.done
+	PYTHONPATH=tests $(BIN)/python -m clients.matrix $(ENVIRONMENTS)/clients
+	PYTHONPATH=tests $(BIN)/python -m clients.versions $(ENVIRONMENTS)/clients
+
 compat: wheel
 	$(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)
 
@@ -65,6 +72,9 @@ bench: wheel
 	$(ENVIRONMENTS)/bench/bin/python $(PIP) "$$(echo dist/*.whl)[all]" skl2onnx openvino tract $(TORCH)
 	cd benchmarks && for program in one_call cold_start files draw summary; do \
 		../$(ENVIRONMENTS)/bench/bin/python $$program.py || exit 1; done
+
+bench-languages:
+	cd benchmarks && ../$(BIN)/python languages.py ../$(ENVIRONMENTS)/clients
 
 bench-gpu:
 	cd benchmarks && $(PYTHON) gpu.py

@@ -292,7 +292,10 @@ def test_doctor_tries_every_device(command) -> None:
             ["inspect", "weights.json"],
             "error: a model must be an ONNX file, weights.json is none, or cut short",
         ),
-        (["verify", "."], "error: a folder to verify must be what onnxhead ship writes, . has no bundle/head.json"),
+        (
+            ["verify", "."],
+            "error: a folder to verify must be what onnxhead ship writes, . has no bundle/head.json",
+        ),
         (["run", str(ABC)], "Missing argument"),
         (["run", str(ABC), "[1, 2, 3]", "--top", "0"], "--top"),
         (["conquer"], "No such command 'conquer'"),

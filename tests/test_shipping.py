@@ -204,6 +204,18 @@ def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(targe
         assert str(tmp_path).encode() not in content
 
 
+def test_the_installed_package_has_every_file_of_every_client() -> None:
+    here, installed = (
+        {
+            path.relative_to(root).as_posix()
+            for path in root.rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+        for root in (ROOT / "builder/onnxhead/clients", CLIENTS)
+    )
+    assert here == installed
+
+
 def test_what_python_compiled_is_not_shipped(tmp_path, monkeypatch) -> None:
     clients = shutil.copytree(CLIENTS, tmp_path / "clients")
     (clients / "python" / "onnxhead_client" / "__pycache__").mkdir(exist_ok=True)

@@ -73,7 +73,7 @@ class ModelFile:
         if metadata is None:
             raise ModelError(
                 f"a head can be read from a file that onnxhead built, {self.path} has no {FORMAT_KEY} in "
-                "its metadata"
+                "its metadata: onnxhead build makes such a file of another's last linear layer"
             )
         return metadata
 

@@ -32,6 +32,7 @@ class Target:
 # each is a folder of clients/
 TARGETS = {
     "python": Target("Python: onnxruntime and numpy", ("pip install '.[test]'", "pytest")),
+    "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
     "triton": Target("a model repository of NVIDIA Triton", (), write_repository),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),
     "bundle": Target("the bundle alone, for other languages", ()),

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from onnxhead_client.bundle import BundleError
 from onnxhead_client.classifier import Classifier, Prediction
 
@@ -66,7 +68,7 @@ def check(classifier: Classifier, cases: list[dict[str, Any]]) -> tuple[dict[str
 
 def median_seconds(classifier: Classifier, cases: list[dict[str, Any]]) -> float:
     """Return the median time of a call that classifies one row."""
-    row = next(case["features"][0] for case in cases if case["features"])
+    row = np.array(next(case["features"][0] for case in cases if case["features"]), np.float32)
     seconds = []
     for _ in range(_WARMUP + _CALLS):
         start = time.perf_counter()

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { appendFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readHead } from "../bundle.js";
+import { BundleError, Classifier } from "../index.js";
+import { copyBundle, makeFolder } from "./fixtures.js";
+
+async function assertRefused(folder: string, message: RegExp): Promise<void> {
+  await assert.rejects(Classifier.load(folder), (error) => {
+    assert(error instanceof BundleError);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+async function changeHead(folder: string, change: object): Promise<void> {
+  const head = await readHead(folder);
+  await writeFile(join(folder, "head.json"), JSON.stringify({ ...head, ...change }));
+}
+
+test("a folder without a bundle is refused", async (context) => {
+  await assertRefused(
+    await makeFolder(context),
+    /a bundle must hold .*head\.json as it was shipped/,
+  );
+});
+
+test("a changed model is refused", async (context) => {
+  const folder = await copyBundle(context);
+  await appendFile(join(folder, "model.onnx"), "\0");
+  await assertRefused(folder, /model\.onnx must be the file that was shipped/);
+});
+
+test("a missing model is refused", async (context) => {
+  const folder = await copyBundle(context);
+  await rm(join(folder, "model.onnx"));
+  await assertRefused(folder, /a bundle must hold .*model\.onnx as it was shipped/);
+});
+
+test("a changed or missing data file is refused", async (context) => {
+  const folder = await copyBundle(context);
+  const { sha256 } = await readHead(folder);
+  await changeHead(folder, { sha256: { ...sha256, "weight.data": "0".repeat(64) } });
+  await assertRefused(folder, /a bundle must hold .*weight\.data as it was shipped/);
+  await writeFile(join(folder, "weight.data"), "changed");
+  await assertRefused(folder, /weight\.data must be the file that was shipped/);
+});
+
+const changes: [change: object, message: RegExp][] = [
+  [{ format: "2" }, /format 1, in this head\.json "format" is "2"/],
+  [{ model: 3 }, /"model" is 3/],
+  [{ sha256: {} }, /model\.onnx must be the file that was shipped/],
+  [{ inputs: [] }, /"inputs" is \[\]/],
+  [{ inputs: ["pixels"] }, /the model must have the inputs and outputs of head\.json/],
+  [{ outputs: ["probabilities", "logits"] }, /the model must have the inputs and outputs/],
+  [{ features: 0 }, /"features" is 0/],
+  [{ features: 12_345 }, /the model must have the inputs and outputs of head\.json/],
+  [{ labels: ["same", "same"] }, /"labels" is \["same","same"\]/],
+  [{ labels: [] }, /the model must have the inputs and outputs of head\.json/],
+  [{ link: "tanh" }, /"link" is "tanh"/],
+];
+
+for (const [change, message] of changes) {
+  test(`a head.json with ${JSON.stringify(change)} is refused`, async (context) => {
+    const folder = await copyBundle(context);
+    await changeHead(folder, change);
+    await assertRefused(folder, message);
+  });
+}
+
+test("a head.json that is no JSON is refused", async (context) => {
+  const folder = await makeFolder(context);
+  await writeFile(join(folder, "head.json"), "{");
+  await assertRefused(folder, /a bundle must hold .*head\.json as it was shipped/);
+});
+
+test("a head.json that is no object is refused", async (context) => {
+  const folder = await makeFolder(context);
+  await writeFile(join(folder, "head.json"), "null");
+  await assertRefused(folder, /"format" is undefined/);
+});

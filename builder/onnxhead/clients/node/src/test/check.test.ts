@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Case, readCases } from "../vectors.js";
+import { BUNDLE, copyBundle, makeFolder, PROJECT } from "./fixtures.js";
+
+function check(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ["dist/check.js", ...args], {
+    cwd: PROJECT,
+    encoding: "utf8",
+  });
+}
+
+test("every vector is within its tolerance", async () => {
+  const cases = await readCases(BUNDLE);
+  const { status, stdout } = check();
+  assert.match(stdout, /^largest error: 0\.\d+ of its tolerance\n\d+ passed, 0 failed\n$/);
+  assert.match(stdout, new RegExp(`^${cases.length} passed`, "m"));
+  assert.equal(status, 0);
+  assert(cases.flatMap(({ features }) => features).length >= 16);
+});
+
+const faults: [fault: string, spoil: (exact: Case) => object, problem: RegExp][] = [
+  [
+    "a wrong logit",
+    ({ logits, logits_tolerance: [[tolerance = 0] = []] }) => ({
+      logits: logits.map((row) => row.map((logit) => logit + 2 * tolerance)),
+    }),
+    /^FAILED spoiled: logit of row 0, class 0 is \S+, expected \S+ within \S+$/m,
+  ],
+  [
+    "a wrong probability",
+    ({ probabilities, probabilities_tolerance: [tolerance = 0] }) => ({
+      probabilities: probabilities.map((row) => row.map((value) => value - 2 * tolerance)),
+    }),
+    /^FAILED spoiled: probability of row 0, class 0 is \S+, expected \S+ within \S+$/m,
+  ],
+  [
+    "a missing logit",
+    () => ({ logits: [] }),
+    /^FAILED spoiled: logit of row 0, class 0 is \S+, expected nan within \S+$/m,
+  ],
+  [
+    "a wrong label",
+    () => ({ labels: ["no label"] }),
+    /^FAILED spoiled: label of row 0 is .+, expected "no label"$/m,
+  ],
+];
+
+for (const [fault, spoil, problem] of faults) {
+  test(`${fault} fails`, async (context) => {
+    const folder = await copyBundle(context);
+    const [exact, ...others] = await readCases(folder);
+    assert(exact);
+    const cases = [{ ...exact, ...spoil(exact), name: "spoiled" }, ...others];
+    await writeFile(join(folder, "vectors.json"), JSON.stringify({ cases }));
+    const { status, stdout } = check(folder);
+    assert.match(stdout, problem);
+    assert.match(stdout, new RegExp(`^${others.length} passed, 1 failed$`, "m"));
+    assert.equal(status, 1);
+  });
+}
+
+test("a folder without a bundle is an error", async (context) => {
+  const { status, stderr } = check(await makeFolder(context));
+  assert.match(stderr, /^a bundle must hold .*head\.json/);
+  assert.equal(status, 2);
+});
+
+test("the time of a row is measured", () => {
+  const { status, stdout } = check("--time");
+  assert.match(stdout, /^one row: \d+\.\d\d us\n$/);
+  assert.equal(status, 0);
+});
