@@ -79,6 +79,12 @@ def test_the_cases_are_those_of_the_specification(name) -> None:
     assert 0.5 < np.abs(cases["random"].exact.logits / HEADS[name].temperature).max() < 50
 
 
+@pytest.mark.parametrize("temperature", [1e-3, 1e3])
+def test_the_usual_rows_leave_probabilities_between_0_and_1(temperature, random_head) -> None:
+    cases = {case.name: case for case in make_cases(random_head(temperature=temperature))}
+    assert 0.05 < cases["random"].exact.probabilities.std() < 0.45
+
+
 def test_heads_of_extreme_size_have_finite_cases() -> None:
     for size in (1e38, 1e-38, 1e-45, 0.0):
         head = onnxhead.Head(np.full((2, 50), size), np.zeros(2))
@@ -113,6 +119,8 @@ def test_a_label_is_stated_only_where_float32_cannot_decide_otherwise() -> None:
     independent = onnxhead.Head(weight, [0.0, 0.0, 1.0], labels=["a", "b", "c"], link="sigmoid")
     cases = {case.name: case for case in make_cases(independent)}
     assert cases["zeros"].labels == [None], "two probabilities are one half"
+    nearly = onnxhead.Head(np.zeros((1, 2)), [1e-6], labels=["a"], link="sigmoid")
+    assert make_cases(nearly)[0].labels == [None], "a quarter of a millionth more than one half"
     assert cases["signs"].labels[0] == ("c",)
     assert cases["ones"].labels == [("a", "b", "c")]
 
@@ -139,7 +147,8 @@ def test_the_data_sets_are_the_vectors_as_tensors_and_as_raw_float32(name, shipp
             tolerance = np.fromfile(folder / f"{key}_tolerance.f32", "<f4").reshape(answer.shape)
             stated = np.array(case[f"{key}_tolerance"])
             stated = stated.reshape(answer.shape) if key == "logits" else stated[:, np.newaxis]
-            assert (tolerance >= stated).all()
+            exact = np.array(case[key]).reshape(answer.shape)
+            assert (tolerance >= stated + np.abs(tensors[key] - exact)).all()
             assert (tolerance <= 1.1 * stated).all()
             assert (np.abs(answer - tensors[key]) <= tolerance).all()
 
@@ -164,6 +173,8 @@ def test_the_description_is_that_of_the_head(name, shipped) -> None:
         "link": head.link,
         "temperature": head.temperature,
     }
+    text = (bundle / "head.json").read_text(encoding="utf-8")
+    assert all(json.dumps(label, ensure_ascii=False) in text for label in head.labels or ()), "for people too"
     kinds = [type(label) for label in document["labels"]]
     assert kinds == [type(label) for label in head.labels or range(head.classes)]
 
