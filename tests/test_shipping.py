@@ -245,7 +245,9 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path) -> None:
     (tmp_path / "out" / "mine").write_text("mine")
     (tmp_path / "file").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    for name in ("out", "file", "link"):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link to a folder").symlink_to(tmp_path / "empty")
+    for name in ("out", "file", "link", "link to a folder"):
         with pytest.raises(
             WriteError, match="a folder that is new or empty, .* is neither: give another one"
         ):
@@ -511,7 +513,7 @@ def test_a_name_with_quotes_is_quoted_for_triton(tmp_path) -> None:
 
 
 def test_labels_of_several_lines_are_refused_for_triton(models, tmp_path) -> None:
-    with pytest.raises(WriteError, match="labels for triton must be one line each"):
+    with pytest.raises(WriteError, match="^labels for triton must be one line each"):
         onnxhead.ship(models["text"], "triton", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 

@@ -109,6 +109,8 @@ class Client:
 
 _VENV = f"{sys.executable} -m venv .venv && . .venv/bin/activate"
 
+_STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+
 CLIENTS = [
     Client(
         "python",
@@ -117,6 +119,13 @@ CLIENTS = [
         (". .venv/bin/activate && pip install '.[lint]' && ruff check . && ruff format --check . && mypy",),
         oldest="1.19.2",
         prepare=(_VENV,),
+    ),
+    Client(
+        "go",
+        ("go", "gcc"),
+        ("./check",),
+        ('test -z "$(gofmt -l .)" && go vet ./...', f"go run {_STATICCHECK} ./..."),
+        oldest="1.19.2",
     ),
     Client("node", ("node", "npm"), ("node", "dist/check.js"), ("npm run lint",)),
 ]

@@ -32,6 +32,10 @@ class Target:
 # each is a folder of clients/
 TARGETS = {
     "python": Target("Python: onnxruntime and numpy", ("pip install '.[test]'", "pytest")),
+    "go": Target(
+        "Go: onnxruntime_go, which loads libonnxruntime",
+        ("go test ./...", "go build ./cmd/check", "./check bundle"),
+    ),
     "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
     "triton": Target("a model repository of NVIDIA Triton", (), write_repository),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"example.com/onnxhead"
+)
+
+const bundle = "../../bundle"
+
+func TestABundlePasses(t *testing.T) {
+	var output strings.Builder
+	passed, err := run(&output, bundle, false)
+	if !passed || err != nil {
+		t.Errorf("got %v, %v", passed, err)
+	}
+	want := regexp.MustCompile(`^largest error: \S+ of its tolerance\n\d+ passed, 0 failed\n$`)
+	if !want.MatchString(output.String()) {
+		t.Errorf("got\n%s", output.String())
+	}
+}
+
+func TestABundleIsTimed(t *testing.T) {
+	var output strings.Builder
+	if _, err := run(&output, bundle, true); err != nil {
+		t.Error(err)
+	}
+	if !regexp.MustCompile(`^one row: \d+\.\d\d us\n$`).MatchString(output.String()) {
+		t.Errorf("got\n%s", output.String())
+	}
+}
+
+func TestWhatIsNoBundleIsAnError(t *testing.T) {
+	if _, err := run(io.Discard, t.TempDir(), false); !errors.Is(err, onnxhead.ErrBundle) {
+		t.Errorf("got %v, expected ErrBundle", err)
+	}
+}

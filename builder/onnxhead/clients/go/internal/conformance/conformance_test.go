@@ -1,0 +1,109 @@
+package conformance
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/onnxhead"
+)
+
+const bundle = "../../bundle"
+
+func load(t *testing.T) (*onnxhead.Classifier, []Case) {
+	t.Helper()
+	classifier, err := onnxhead.Load(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { classifier.Close() })
+	cases, err := Read(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return classifier, cases
+}
+
+func TestEveryVectorIsWithinItsTolerance(t *testing.T) {
+	classifier, cases := load(t)
+	report := Check(classifier, cases)
+	if len(report.Failures) > 0 || report.Passed != len(cases) {
+		t.Errorf("%v", report)
+	}
+	if !(0 < report.LargestError && report.LargestError <= 1) {
+		t.Errorf("the largest error is %v", report.LargestError)
+	}
+	rows := 0
+	for _, c := range cases {
+		rows += len(c.Features)
+	}
+	if rows < 16 {
+		t.Errorf("the bundle has %d rows, expected 16 or more", rows)
+	}
+}
+
+func TestAWrongVectorFails(t *testing.T) {
+	wrongLabel := map[string]string{"softmax": `"another"`, "ovr": `"another"`, "sigmoid": `["another"]`}
+	for because, spoil := range map[string]func(*Case, string){
+		"logit of row 1, class 0 is":       func(c *Case, _ string) { c.Logits[1][0] += 2 * c.LogitsTolerance[1][0] },
+		"probability of row 1, class 0 is": func(c *Case, _ string) { c.Probabilities[1][0] -= 2 * c.ProbabilitiesTolerance[1] },
+		"label of row 1 is":                func(c *Case, link string) { c.Labels[1] = []byte(wrongLabel[link]) },
+		"row 1 has":                        func(c *Case, _ string) { c.Logits[1] = append(c.Logits[1], 0) },
+		"bad features":                     func(c *Case, _ string) { c.Features[1] = nil },
+	} {
+		classifier, cases := load(t)
+		several := slices.IndexFunc(cases, func(c Case) bool { return len(c.Features) > 1 })
+		spoil(&cases[several], classifier.Link())
+		report := Check(classifier, cases)
+		if len(report.Failures) != 1 || !strings.HasPrefix(report.Failures[0], cases[several].Name+": "+because) {
+			t.Errorf("expected one failure, %q:\n%v", because, report)
+		}
+	}
+}
+
+func TestTheReportIsThatOfTheSpecification(t *testing.T) {
+	report := Report{Failures: []string{"large logits: label"}, Passed: 7, LargestError: 0.21234}
+	want := "FAILED large logits: label\nlargest error: 0.212 of its tolerance\n7 passed, 1 failed\n"
+	if got := report.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestNumbersAreWrittenShortly(t *testing.T) {
+	numbers := []float64{0, 0.0001, 0.126049, 1, 536.2, 123456, math.Inf(1), math.Inf(-1), math.NaN()}
+	want := []string{"0", "0.0001", "0.126", "1", "536", "1.23e+05", "inf", "-inf", "nan"}
+	for i, got := range numbers {
+		if number(got, 3) != want[i] {
+			t.Errorf("%v is written as %s, expected %s", got, number(got, 3), want[i])
+		}
+	}
+}
+
+func TestAProblemNamesThePlaceAndBothNumbers(t *testing.T) {
+	_, problem := compareNumbers("logit", 1, []float32{3, 4, -999.1}, []float64{3, 4, -999.5}, []float64{1, 1, 0.00095})
+	if want := "logit of row 1, class 2 is -999.1, expected -999.5 within 0.00095"; problem == nil || problem.Error() != want {
+		t.Errorf("got %v, expected %s", problem, want)
+	}
+}
+
+func TestNaNIsTheLargestError(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, answers := range [][]float32{{nan, 1}, {1, nan}, {nan, float32(math.Inf(1))}} {
+		largest, problem := compareNumbers("logit", 0, answers, []float64{1, 1}, []float64{1, 1})
+		if !math.IsNaN(largest) || problem == nil {
+			t.Errorf("the largest error of %v is %v, with the problem %v", answers, largest, problem)
+		}
+	}
+}
+
+func TestOneRowIsTimed(t *testing.T) {
+	classifier, cases := load(t)
+	if median, err := MedianTime(classifier, cases); median <= 0 || err != nil {
+		t.Errorf("got %v, %v", median, err)
+	}
+	empty := slices.DeleteFunc(cases, func(c Case) bool { return len(c.Features) > 0 })
+	if _, err := MedianTime(classifier, empty); err == nil {
+		t.Error("no row was timed")
+	}
+}
