@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnxruntime
@@ -17,7 +18,8 @@ from google.protobuf import text_format
 from onnx import TensorProto, numpy_helper
 
 import onnxhead
-from onnxhead.reference import deviation, refer
+from onnxhead.check import Check
+from onnxhead.reference import Deviation, deviation, refer
 from onnxhead.shipping import bundle as bundles
 from onnxhead.shipping.targets import CLIENTS, TARGETS
 from onnxhead.shipping.vectors import make_cases
@@ -512,10 +514,12 @@ def test_a_name_with_quotes_is_quoted_for_triton(tmp_path) -> None:
     assert parsed.name == config.parent.name == 'a "quoted" näme'
 
 
-def test_labels_of_several_lines_are_refused_for_triton(models, tmp_path) -> None:
+@pytest.mark.parametrize("label", ["two\nlines", " spaced", "two\u2028lines"])
+def test_labels_that_are_not_one_line_are_refused_for_triton(label, random_head, tmp_path) -> None:
+    path = onnxhead.save(random_head(classes=2, labels=["a", label]), tmp_path / "head.onnx").path
     with pytest.raises(WriteError, match="^labels for triton must be one line each"):
-        onnxhead.ship(models["text"], "triton", tmp_path / "out")
-    assert not list(tmp_path.iterdir())
+        onnxhead.ship(path, "triton", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -529,6 +533,17 @@ def test_the_ort_file_has_the_same_answers(name, models, tmp_path) -> None:
         assert deviation(probabilities, exact.probabilities, exact.probabilities_bound).ratio <= 1
     operators = (project / "required_operators.config").read_text()
     assert re.search(r"^ai\.onnx;13;.*\bGemm\b", operators, re.MULTILINE)
+
+
+def test_an_ort_file_with_wrong_answers_is_not_shipped(tmp_path, monkeypatch) -> None:
+    wrong = Deviation(error=1.0, bound=0.5)
+    failed = Mock(return_value=Check(rows=1, logits=wrong, probabilities=wrong, uncertainty=0.0))
+    monkeypatch.setattr("onnxhead.shipping.mobile.check_model", failed)
+    with pytest.raises(
+        VerificationError, match="the .ort model's answers must be within rounding, they are not"
+    ):
+        onnxhead.ship(ABC, "ort", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_converter_that_fails_is_an_error(tmp_path, monkeypatch) -> None:

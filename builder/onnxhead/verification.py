@@ -72,7 +72,6 @@ def _verify_model(path: Path) -> Verification:
 
 def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verification:
     findings = [] if key is None else signature_findings(bundle, Path(key))
-    signed = key is not None and not findings
     findings += bundle_damages(bundle)
     if findings:
         return Verification(bundle, None, findings)
@@ -80,4 +79,4 @@ def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verifica
     findings = verification.findings
     if not findings:
         findings += answer_findings(bundle, open_model(bundle / MODEL).head())
-    return Verification(bundle, verification.check, findings, signed)
+    return Verification(bundle, verification.check, findings, signed=key is not None)

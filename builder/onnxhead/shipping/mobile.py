@@ -12,6 +12,7 @@ from onnxhead.shipping.bundle import BUNDLE, MODEL
 from onnxhead_runtime.errors import VerificationError, WriteError
 
 _CONVERTER = "onnxruntime.tools.convert_onnx_models_to_ort"
+_STEM = Path(MODEL).stem
 
 
 def write_ort(project: Path, name: str, head: Head) -> None:
@@ -30,12 +31,11 @@ def write_ort(project: Path, name: str, head: Head) -> None:
         text=True,
         check=False,
     )
-    written = project / f"{Path(MODEL).stem}.ort"
-    if done.returncode or not written.is_file():
-        reason = done.stderr.strip().splitlines()[-1:] or ["it wrote nothing"]
-        raise WriteError(f"onnxruntime's converter must turn the model into .ort, it did not: {reason[0]}")
-    path = written.rename(project / f"{name}.ort")
-    _remove_comments(project / f"{written.stem}.required_operators.config")
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1]
+        raise WriteError(f"onnxruntime's converter must turn the model into .ort, it did not: {reason}")
+    path = (project / f"{_STEM}.ort").rename(project / f"{name}.ort")
+    _remove_comments(project / f"{_STEM}.required_operators.config")
     check = check_model(path, head)
     if not check.passed:
         raise VerificationError(f"the .ort model's answers must be within rounding, they are not: {check}")
