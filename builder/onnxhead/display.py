@@ -80,14 +80,14 @@ def score_lines(report: ScoreReport) -> Iterator[str]:
 def shipment_lines(shipment: Shipment) -> Iterator[str]:
     """Say what was shipped, and what to type there."""
     vectors = f"{_count(shipment.rows, 'row')} in {_count(shipment.cases, 'case')}"
-    commands = " && ".join([f"cd {plain(str(shipment.path))}", *shipment.commands])
     yield from _table(
         [
             ("project", f"{plain(str(shipment.path))} ({TARGETS[shipment.target].description})"),
             ("vectors", vectors),
             ("largest error", f"against float64: {shipment.check}"),
             *([("signature", SIGNATURE)] if shipment.signed else []),
-            *([("next", commands)] if shipment.commands else []),
+            ("next", f"{plain(str(shipment.path / 'README.md'))} says what is needed there"),
+            *([("then", " && ".join(shipment.commands))] if shipment.commands else []),
         ]
     )
 
@@ -159,6 +159,8 @@ def verification_lines(verification: Verification) -> Iterator[str]:
     yield f"{plain(str(verification.path))}: {what} and answers are as they were built"
     if verification.signed:
         yield "the signature holds"
+    elif verification.signed is None:
+        yield f"{SIGNATURE} is there and was not checked: give the public key with --verify-key"
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:

@@ -170,7 +170,9 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
     try:
         proto = onnx.ModelProto.FromString(content)
     except DecodeError as cause:
-        raise ModelError(f"a model must be an ONNX file, {path} is none, or cut short") from cause
+        raise ModelError(
+            f"a model must be an ONNX file, {path} is none, or cut short: onnxhead build makes one of weights"
+        ) from cause
     if not proto.graph.node:
         raise ModelError(f"a model must have a graph with nodes, {path} ({len(content)} bytes) has none")
     _check_text(proto, path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from onnxhead.check import Check, check_model
 from onnxhead.model import open_model
 from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
-from onnxhead.shipping.signing import signature_findings
+from onnxhead.shipping.signing import SIGNATURE, signature_findings
 from onnxhead_runtime.errors import ModelError
 
 
@@ -22,13 +22,14 @@ class Verification:
         check: The comparison with float64; None where the hashes differ, so that there is no head to
             compare with.
         findings: One sentence per defect; empty for what is as it was built.
-        signed: Whether a signature was checked and holds.
+        signed: Whether there is a signature: True where it was checked and holds, None where it was not
+            checked.
     """
 
     path: Path
     check: Check | None
     findings: list[str]
-    signed: bool = False
+    signed: bool | None = False
 
 
 def verify(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Verification:
@@ -72,6 +73,7 @@ def _verify_model(path: Path) -> Verification:
 
 def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verification:
     findings = [] if key is None else signature_findings(bundle, Path(key))
+    unchecked = None if (bundle / SIGNATURE).exists() else False
     findings += bundle_damages(bundle)
     if findings:
         return Verification(bundle, None, findings)
@@ -79,4 +81,4 @@ def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verifica
     findings = verification.findings
     if not findings:
         findings += answer_findings(bundle, open_model(bundle / MODEL).head())
-    return Verification(bundle, verification.check, findings, signed=key is not None)
+    return Verification(bundle, verification.check, findings, signed=unchecked if key is None else True)

@@ -136,7 +136,9 @@ def ship(
     as_json: AsJson = False,
 ) -> None:
     """Write a project that runs a model in another language and proves its numbers there."""
-    targets = [target.strip() for target in to.split(",")]
+    targets = [target.strip().lower() for target in to.split(",")]
+    if len(set(targets)) < len(targets):
+        raise WriteError(f"--to must name each target once, got {to}")
     folders = [output] if len(targets) == 1 else [output / target for target in targets]
     for target, folder in zip(targets, folders, strict=True):
         check_target(target, folder)

@@ -29,7 +29,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check hashes, and answers against float64; of what was shipped also the vectors and the signature."""
+    """Check hashes, and answers against float64; of a folder that was shipped, those of its bundle."""
     verification = onnxhead.verify(path, key=verify_key)
     print_result(verification, display.verification_lines(verification), as_json)
     if verification.findings:

@@ -15,6 +15,7 @@ import onnxhead_runtime
 from onnxhead.head import Head
 from onnxhead.model import ModelFile, file_sha256
 from onnxhead.reference import deviation
+from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.shipping.vectors import (
     VECTORS,
     Case,
@@ -131,8 +132,9 @@ def _describe(head: Head, folder: Path) -> dict[str, Any]:
 
 
 def _sums(folder: Path) -> str:
-    """Return the hash of every file but the list itself, as sha256sum prints it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _SUMS)
+    """Return the hash of every file but the list itself and the signature, as sha256sum prints it."""
+    left_out = (folder / _SUMS, folder / SIGNATURE)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path not in left_out)
     return "".join(f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
 
 

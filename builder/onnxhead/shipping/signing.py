@@ -6,31 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from onnxhead_runtime.errors import ModelError, WriteError
+from onnxhead_runtime.providers import one_line
 
 SIGNATURE = "bundle.sig"
 
 
-def sign(bundle: Path, key: Path) -> Path:
-    """Sign a bundle with a private key; return the signature, which lies beside it.
+def sign(bundle: Path, key: Path) -> None:
+    """Sign a bundle with a private key: write the signature into it.
 
     Args:
-        bundle: The folder; every file in it is covered.
+        bundle: The folder; every other file in it is covered.
         key: An elliptic-curve private key (P-256, P-384 or P-521) as PEM, not encrypted.
 
     Raises:
         WriteError: model-signing is not installed, or the key is none that signs.
     """
     signing, hashing = _import("signing", WriteError), _import("hashing", WriteError)
-    signature = bundle.with_name(SIGNATURE)
     try:
         config = signing.Config().use_elliptic_key_signer(private_key=key)
-        config.set_hashing_config(_every_file(hashing)).sign(bundle, signature)
+        config.set_hashing_config(_other_files(hashing)).sign(bundle, bundle / SIGNATURE)
     except Exception as cause:  # model-signing and cryptography raise what they like
         raise WriteError(
-            f"a bundle is signed with an elliptic-curve private key as PEM, not encrypted, {key} is none: "
-            f"{cause}; make one with: openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
+            "a bundle is signed with an elliptic-curve private key (P-256, P-384 or P-521) as PEM, not "
+            f"encrypted, {key} is none: {one_line(cause)}; make one with: "
+            "openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
         ) from cause
-    return signature
 
 
 def signature_findings(bundle: Path, key: Path) -> list[str]:
@@ -40,26 +40,28 @@ def signature_findings(bundle: Path, key: Path) -> list[str]:
         ModelError: model-signing is not installed, or the key is none that verifies.
     """
     verifying, hashing = _import("verifying", ModelError), _import("hashing", ModelError)
-    signature = bundle.with_name(SIGNATURE)
+    signature = bundle / SIGNATURE
     if not signature.is_file():
-        return [f"{signature.name} is not there: the bundle is not signed"]
+        return [f"{SIGNATURE} is not there: the bundle is not signed"]
     try:
         config = verifying.Config().use_elliptic_key_verifier(public_key=key)
     except Exception as cause:  # cryptography raises what it likes
         raise ModelError(
-            f"a signature is checked with an elliptic-curve public key as PEM, {key} is none: {cause}; "
-            "get it with: openssl ec -in key.pem -pubout -out public.pem"
+            f"a signature is checked with an elliptic-curve public key as PEM, {key} is none: "
+            f"{one_line(cause)}; get it with: openssl ec -in key.pem -pubout -out public.pem"
         ) from cause
     try:
-        config.set_hashing_config(_every_file(hashing)).verify(bundle, signature)
+        config.set_hashing_config(_other_files(hashing)).verify(bundle, signature)
     except Exception as cause:  # a forged signature file may raise anything
-        return [f"{signature.name} does not hold for {key}: {str(cause) or type(cause).__name__}"]
+        # which files is a list of hashes of all of them
+        reason = "what was signed is another bundle" if "mismatch: [" in str(cause) else one_line(cause)
+        return [f"{SIGNATURE} does not hold for {key}: {reason or type(cause).__name__}"]
     return []
 
 
-def _every_file(hashing: Any) -> Any:
+def _other_files(hashing: Any) -> Any:
     # git's files are left out by default
-    return hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
+    return hashing.Config().set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
 
 
 def _import(module: str, error: type[ModelError | WriteError]) -> Any:
