@@ -26,11 +26,11 @@ func initialize() error {
 		if err == nil {
 			return nil
 		}
-		causes = append(causes, err.Error())
+		causes = append(causes, library+": "+err.Error())
 	}
-	return fmt.Errorf("%w: %s must be onnxruntime 1.19 or newer (newer still where go.mod names a later onnxruntime_go than "+
-		"v1.12.1), it is older or cannot be loaded: set ORT_DYLIB_PATH to the absolute path of one: %s",
-		ErrRuntime, strings.Join(libraries(), ", "), strings.Join(causes, "; "))
+	return fmt.Errorf("%w: onnxruntime must be loaded from a library, this failed: %s; README.md says how to get one "+
+		"for ORT_DYLIB_PATH; one that is there is too old for onnxruntime_go (v1.12.1 needs 1.19) or no onnxruntime",
+		ErrRuntime, strings.Join(causes, "; "))
 }
 
 // disableTelemetry has an effect only before the library is loaded: onnxruntime 1.29 and newer read it then.

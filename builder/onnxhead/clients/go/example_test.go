@@ -19,8 +19,13 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(prediction.Label()) // nil where a feature is NaN
+	fmt.Println(prediction.Label()) // nil where a feature is NaN or a logit overflows
 	fmt.Println(prediction.Logits, prediction.Probabilities)
-	fmt.Println(prediction.Top(3))     // the most probable labels with their probabilities
 	fmt.Println(prediction.Above(0.5)) // for heads whose labels are independent
+
+	top, err := prediction.Top(3) // the most probable labels with their probabilities
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(top)
 }

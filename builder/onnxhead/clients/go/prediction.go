@@ -10,7 +10,8 @@ import (
 // integer is an int64 always, so compare it with int64(3), not with 3.
 type Label = any
 
-// A Prediction is the answer for one row.
+// A Prediction is the answer for one row. Probabilities are NaN, and the label is nil, where a feature is NaN or a
+// logit overflows float32.
 type Prediction struct {
 	Logits        []float32 // one per class
 	Probabilities []float32 // one per class
@@ -20,8 +21,8 @@ type Prediction struct {
 
 // A Candidate is a label with its probability.
 type Candidate struct {
-	Label       Label
-	Probability float32
+	Label       Label   `json:"label"`
+	Probability float32 `json:"probability"`
 }
 
 // Label returns the label with the largest logit, the first of equal ones. It is nil where a probability is NaN.
@@ -75,5 +76,5 @@ func (p Prediction) Top(k int) ([]Candidate, error) {
 }
 
 func (p Prediction) undefined() bool {
-	return slices.ContainsFunc(p.Probabilities, func(probability float32) bool { return probability != probability })
+	return len(p.Probabilities) == 0 || slices.ContainsFunc(p.Probabilities, func(probability float32) bool { return probability != probability })
 }

@@ -45,11 +45,13 @@ func TestAboveIsInTheOrderOfTheClasses(t *testing.T) {
 	}
 }
 
-func TestNaNHasNoLabel(t *testing.T) {
+func TestNaNAndNoAnswerHaveNoLabel(t *testing.T) {
 	undefined := tied
 	undefined.Probabilities = []float32{0.1, 0.7, float32(math.NaN()), 0.5}
-	top, err := undefined.Top(3)
-	if undefined.Label() != nil || undefined.Above(-1) != nil || top != nil || err != nil {
-		t.Errorf("got %v, %v, %v, %v", undefined.Label(), undefined.Above(-1), top, err)
+	for _, prediction := range []Prediction{undefined, {}} {
+		top, err := prediction.Top(3)
+		if prediction.Label() != nil || prediction.Above(-1) != nil || top != nil || err != nil {
+			t.Errorf("got %v, %v, %v, %v", prediction.Label(), prediction.Above(-1), top, err)
+		}
 	}
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -49,7 +49,13 @@ const RULES: Record<keyof Head, (value: unknown) => boolean> = {
  * @throws {BundleError} It is missing or malformed, or a file is not the one that was shipped.
  */
 export async function readHead(folder: string): Promise<Head> {
-  const head = parseHead(await readJson(join(folder, "head.json")));
+  const path = join(folder, "head.json");
+  if (!existsSync(path)) {
+    throw new BundleError(
+      `a bundle must have a head.json, ${folder} has none: name the folder that onnxhead shipped`,
+    );
+  }
+  const head = parseHead(await readJson(path));
   for (const name of new Set([head.model, ...Object.keys(head.sha256)])) {
     await checkHash(join(folder, name), head.sha256[name]);
   }

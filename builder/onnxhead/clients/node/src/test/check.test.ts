@@ -65,7 +65,7 @@ for (const [fault, spoil, problem] of faults) {
 
 test("a folder without a bundle is an error", async (context) => {
   const { status, stderr } = check(await makeFolder(context));
-  assert.match(stderr, /^a bundle must hold .*head\.json/);
+  assert.match(stderr, /^a bundle must have a head\.json/);
   assert.equal(status, 2);
 });
 
