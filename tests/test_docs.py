@@ -39,7 +39,7 @@ def test_the_examples_of_the_docstrings_run(name, tmp_path, monkeypatch) -> None
 
 
 def test_the_public_functions_and_classes_have_examples() -> None:
-    for public in ("Head", "compose", "load", "read", "save", "verify", "Prediction"):
+    for public in ("Head", "compose", "load", "read", "save", "ship", "verify", "Prediction"):
         assert ">>>" in getattr(onnxhead, public).__doc__, public
 
 
@@ -61,11 +61,11 @@ def test_the_readme_runs_and_prints_what_it_shows(tmp_path, monkeypatch) -> None
         line, _, expected = text.partition("\n")
         assert line.startswith("$ onnxhead ")
         done = subprocess.run([program, *shlex.split(line)[2:]], check=True, capture_output=True, text=True)
-        if "iris" in line:
+        if "iris" in line or "ship" in line:
             assert without_figures(done.stdout) == without_figures(expected), line
         else:
             assert done.stdout == expected, line
-    assert ran == {"python": 2, "console": 4}
+    assert ran == {"python": 2, "console": 5}
 
 
 def test_the_python_of_the_other_documents_runs(tmp_path) -> None:
@@ -79,7 +79,7 @@ def test_the_python_of_the_other_documents_runs(tmp_path) -> None:
 
 
 def without_figures(text: str) -> str:
-    """Drop what differs between two fits of one model: scikit-learn's solver stops where it stops."""
+    """Drop what differs between two fits of one model, as solvers stop where they stop, and between machines."""
     text = re.sub(r"\d\.?\d*e-\d+", "tiny", text)
     text = re.sub(r"\d+ bytes", "bytes", text)
     text = re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.1f}", text)
