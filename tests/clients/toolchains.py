@@ -110,6 +110,22 @@ class Client:
 _VENV = f"{sys.executable} -m venv .venv && . .venv/bin/activate"
 
 _STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+_C_PROGRAMS = ("cmake", "gcc", "g++", "pkg-config", "clang-format")
+
+
+def _c_lint(sources: str) -> tuple[str, ...]:
+    """Build with warnings as errors and sanitizers, and check the format of what is not another's."""
+    return (
+        "cmake --preset sanitize && cmake --build build/sanitize && ctest --test-dir build/sanitize",
+        f"clang-format --dry-run -Werror $(find include src check tests -name '{sources}')",
+    )
+
+
+_CARGO_LINT = (
+    "cargo fmt --check",
+    "cargo clippy --locked --all-targets -- -D warnings",
+    "RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps",
+)
 
 CLIENTS = [
     Client(
@@ -120,6 +136,16 @@ CLIENTS = [
         oldest="1.19.2",
         prepare=(_VENV,),
     ),
+    Client("c", _C_PROGRAMS, ("build/check",), _c_lint("*.[ch]"), oldest="1.19.2"),
+    Client("cpp", _C_PROGRAMS, ("build/check",), _c_lint("*.?pp"), oldest="1.21.1"),
+    Client(
+        "rust",
+        ("cargo", "gcc"),
+        ("target/release/check",),
+        _CARGO_LINT,
+        oldest="1.19.2",
+    ),
+    Client("rust-tract", ("cargo", "gcc"), ("target/release/check",), _CARGO_LINT),
     Client(
         "go",
         ("go", "gcc"),

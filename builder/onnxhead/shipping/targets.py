@@ -32,6 +32,22 @@ class Target:
 # each is a folder of clients/
 TARGETS = {
     "python": Target("Python: onnxruntime and numpy", ("pip install '.[test]'", "pytest")),
+    "c": Target(
+        "C11: libonnxruntime, loaded when the program starts",
+        ("cmake -B build", "cmake --build build", "ctest --test-dir build --output-on-failure"),
+    ),
+    "cpp": Target(
+        "C++17: libonnxruntime, loaded when the program starts",
+        ("cmake -B build", "cmake --build build", "ctest --test-dir build --output-on-failure"),
+    ),
+    "rust": Target(
+        "Rust: ort, which loads libonnxruntime",
+        ("cargo test", "cargo build --release", "target/release/check"),
+    ),
+    "rust-tract": Target(
+        "Rust: tract, without any native library",
+        ("cargo test", "cargo build --release", "target/release/check"),
+    ),
     "go": Target(
         "Go: onnxruntime_go, which loads libonnxruntime",
         ("go test ./...", "go build ./cmd/check", "./check bundle"),

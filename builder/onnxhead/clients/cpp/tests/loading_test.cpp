@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include "bundle_copy.hpp"
+#include "messages.hpp"
+#include "onnxhead/classifier.hpp"
+
+namespace {
+
+using nlohmann::json;
+using onnxhead::BundleError;
+using onnxhead::Classifier;
+
+void expect_refusal(const BundleCopy& copy, const std::string& message) {
+    expect_message<BundleError>(message, [&] { const Classifier refused(copy.folder()); });
+}
+
+void expect_refusal_of(const std::string& key, const json& value, const std::string& message) {
+    const BundleCopy copy;
+    copy.describe(key, value);
+    expect_refusal(copy, message);
+}
+
+TEST(Loading, TakesACopy) {
+    const BundleCopy copy;
+    EXPECT_EQ(Classifier(copy.folder()).labels(), Classifier(BUNDLE).labels());
+}
+
+TEST(Loading, RefusesAChangedModel) {
+    const BundleCopy copy;
+    copy.append("model.onnx", "more");
+    expect_refusal(copy, "model.onnx must be the file that was shipped");
+}
+
+TEST(Loading, RefusesOtherLabels) {
+    const std::vector<std::string> labels(Classifier(BUNDLE).labels().size(), "another");
+    expect_refusal_of("labels", labels, "the labels in head.json must be those in the model's");
+}
+
+TEST(Loading, RefusesAnotherWidthThanTheModels) {
+    expect_refusal_of("features", 1000000, "the model must have the inputs and outputs");
+}
+
+TEST(Loading, RefusesAnotherFormat) {
+    expect_refusal_of("format", "2", "this client reads bundles of format 1");
+}
+
+TEST(Loading, RefusesAMissingFile) {
+    expect_refusal_of("sha256", {{"model.onnx", ""}, {"missing.data", ""}},
+                      "a bundle must hold missing.data");
+}
+
+TEST(Loading, RefusesAMalformedDescription) {
+    expect_refusal_of("model", 3, "a bundle must have a head.json");
+    expect_refusal_of("labels", nullptr, "a bundle must have a head.json");
+    expect_refusal_of("inputs", json::array(), "a bundle must have a head.json");
+    expect_refusal_of("link", "guess", "a bundle must have a head.json");
+    expect_refusal_of("sha256", json::object(), "a bundle must have a head.json");
+}
+
+TEST(Loading, RefusesWhatIsNoJson) {
+    const BundleCopy copy;
+    copy.append("head.json", "}");
+    expect_refusal(copy, "a bundle must have a head.json");
+}
+
+TEST(Loading, RefusesAFolderWithoutABundle) {
+    const BundleCopy copy;
+    std::filesystem::remove(copy.folder() / "head.json");
+    expect_refusal(copy, "a bundle must have a head.json");
+}
+
+} // namespace
