@@ -153,6 +153,12 @@ CLIENTS = [
         ('test -z "$(gofmt -l .)" && go vet ./...', f"go run {_STATICCHECK} ./..."),
         oldest="1.19.2",
     ),
+    *(
+        Client(
+            language, ("java", "mvn"), ("java", "-jar", "target/onnxhead-client.jar"), ("mvn spotless:check",)
+        )
+        for language in ("java", "kotlin", "scala")
+    ),
     Client("node", ("node", "npm"), ("node", "dist/check.js"), ("npm run lint",)),
 ]
 assert {client.target for client in CLIENTS} <= TARGETS.keys()

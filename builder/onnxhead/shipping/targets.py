@@ -29,6 +29,8 @@ class Target:
     add_files: Callable[[Path, str, Head], None] | None = None
 
 
+_MAVEN = ("mvn package", "java -jar target/onnxhead-client.jar bundle")
+
 # each is a folder of clients/
 TARGETS = {
     "python": Target("Python: onnxruntime and numpy", ("pip install '.[test]'", "pytest")),
@@ -52,6 +54,9 @@ TARGETS = {
         "Go: onnxruntime_go, which loads libonnxruntime",
         ("go test ./...", "go build ./cmd/check", "./check bundle"),
     ),
+    "java": Target("Java 17: com.microsoft.onnxruntime", _MAVEN),
+    "kotlin": Target("Kotlin: com.microsoft.onnxruntime", _MAVEN),
+    "scala": Target("Scala: com.microsoft.onnxruntime", _MAVEN),
     "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
     "triton": Target("a model repository of NVIDIA Triton", (), write_repository),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),

@@ -1,0 +1,48 @@
+package onnxhead.client
+
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.booleanOrNull
+import kotlinx.serialization.json.double
+import kotlinx.serialization.json.jsonPrimitive
+import java.io.IOException
+import java.nio.file.Path
+import kotlin.io.path.readText
+
+internal val json = Json { ignoreUnknownKeys = true }
+
+/**
+ * Reads a JSON file of a bundle.
+ *
+ * @throws BundleException if it is missing or malformed
+ */
+internal inline fun <reified T> readJson(file: Path): T =
+    try {
+        json.decodeFromString<T>(file.readText())
+    } catch (cause: IOException) {
+        throw BundleException("a bundle must have a $file as onnxhead ships it, it cannot be read: $cause", cause)
+    } catch (cause: IllegalArgumentException) {
+        throw BundleException("a bundle must have a $file as onnxhead ships it: ${cause.message}", cause)
+    }
+
+/** Converts an array of labels, or a single one. */
+internal fun JsonElement.toLabels(): List<Label> =
+    when (this) {
+        is JsonArray -> map { it.jsonPrimitive.toLabel() }
+        else -> listOf(jsonPrimitive.toLabel())
+    }
+
+private fun JsonPrimitive.toLabel(): Label {
+    if (isString) return Label.Text(content)
+    booleanOrNull?.let { return Label.Flag(it) }
+    content.toLongOrNull()?.let { return Label.Whole(it) }
+    return Label.Decimal(double)
+}
+
+/** Shows labels in one line. */
+internal fun List<Label>.show(): String =
+    joinToString(prefix = "[", postfix = "]") {
+        if (it is Label.Text) JsonPrimitive(it.value).toString() else it.value.toString()
+    }

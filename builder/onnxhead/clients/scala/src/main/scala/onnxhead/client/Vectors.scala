@@ -1,0 +1,38 @@
+package onnxhead.client
+
+import java.nio.file.Path
+import upickle.default.{macroR, Reader}
+import upickle.implicits.key
+
+/** One batch with its exact answers, an element for each row of features.
+  *
+  * @param name
+  *   what is special about its rows
+  * @param labels
+  *   one unless the link is sigmoid; none where any may be right
+  */
+private[client] final case class Case(
+    name: String,
+    features: Seq[Array[Float]],
+    logits: Seq[Seq[Double]],
+    probabilities: Seq[Seq[Double]],
+    labels: Seq[Option[Seq[Label]]],
+    @key("logits_tolerance") logitsTolerance: Seq[Seq[Double]],
+    @key("probabilities_tolerance") probabilitiesTolerance: Seq[Double]
+)
+
+/** What vectors.json says. */
+private[client] final case class Vectors(cases: Seq[Case])
+
+private[client] object Vectors {
+  private implicit val labels: Reader[Seq[Label]] = Json.oneOrMore
+  private implicit val caseReader: Reader[Case] = macroR
+  private implicit val reader: Reader[Vectors] = macroR
+
+  /** Reads the vectors of a bundle.
+    *
+    * @throws BundleException
+    *   if they are missing or malformed
+    */
+  def read(folder: Path): Seq[Case] = Json.readFile[Vectors](folder.resolve("vectors.json")).cases
+}
