@@ -9,6 +9,7 @@
 #   make bench         the benchmarks: benchmarks/results/ and the pictures in docs/; TORCH=torch has torch too
 #   make bench-gpu     the benchmark on an NVIDIA GPU, in an environment that has torch and onnxhead[gpu]
 #   make test-clients  every client that is shipped, built and held to every head; needs their toolchains
+#   make clients-packages  what test-clients needs beside the toolchains, from Debian or Ubuntu; as root
 #   make bench-languages  one row in every language, with the clients that test-clients built
 #   make compat        the built files in onnxruntime 1.15 to the newest, and in its CUDA build without a GPU
 
@@ -19,8 +20,8 @@ ENVIRONMENTS := .environments
 PIP := -m pip install --quiet --disable-pip-version-check
 TEST_PACKAGES := pytest hypothesis pandas skl2onnx "tritonclient[grpc]"
 
-.PHONY: demo test check test-wheel test-minimum test-keras test-torch test-clients compat bench bench-languages \
-	bench-gpu wheel clean
+.PHONY: demo test check test-wheel test-minimum test-keras test-torch test-clients clients-packages compat bench \
+	bench-languages	bench-gpu wheel clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/onnxhead build models/abc.json --output models/abc.onnx
@@ -63,6 +64,11 @@ test-torch: wheel
 test-clients: $(VENV)/dev.done
 	PYTHONPATH=tests $(BIN)/python -m clients.matrix $(ENVIRONMENTS)/clients
 	PYTHONPATH=tests $(BIN)/python -m clients.versions $(ENVIRONMENTS)/clients
+
+clients-packages:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium clang-format cmake g++ gcc \
+		libcjson-dev libgtest-dev libssl-dev make nlohmann-json3-dev pkg-config > /dev/null
 
 compat: wheel
 	$(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)
