@@ -160,5 +160,7 @@ CLIENTS = [
         for language in ("java", "kotlin", "scala")
     ),
     Client("node", ("node", "npm"), ("node", "dist/check.js"), ("npm run lint",)),
+    # its tests begin with the lint
+    Client("browser", ("node", "npm", "chromium"), ("node", "tools/check.js"), ()),
 ]
 assert {client.target for client in CLIENTS} <= TARGETS.keys()

@@ -58,6 +58,7 @@ TARGETS = {
     "kotlin": Target("Kotlin: com.microsoft.onnxruntime", _MAVEN),
     "scala": Target("Scala: com.microsoft.onnxruntime", _MAVEN),
     "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
+    "browser": Target("a page for browsers: onnxruntime-web", ("npm install", "npm test")),
     "triton": Target("a model repository of NVIDIA Triton", (), write_repository),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),
     "bundle": Target("the bundle alone, for other languages", ()),

@@ -1,0 +1,71 @@
+/** The decision in large type, and told to screen readers once it stays. */
+
+import { find } from "./dom.js";
+import { formatLabel, formatProbability } from "./text.js";
+
+/** @import { Label } from "../onnxhead/bundle.js" */
+/** @import { Classifier, Prediction } from "../onnxhead/classifier.js" */
+
+const CALM_MS = 600;
+
+let announcement = 0;
+
+/**
+ * Returns the labels that are decided for: those above one half where they are independent, else the most probable.
+ *
+ * @param {Prediction} prediction
+ * @param {Classifier["link"]} link
+ * @returns {Label[]}
+ */
+export function decide(prediction, link) {
+  if (link === "sigmoid") return prediction.above(0.5);
+  return prediction.label === null ? [] : [prediction.label];
+}
+
+/**
+ * Shows the decision.
+ *
+ * @param {Prediction} prediction
+ * @param {Label[]} decided
+ * @param {Classifier["link"]} link
+ */
+export function showDecision(prediction, decided, link) {
+  const { text, reason } = describe(prediction, decided, link);
+  const large = find("decision-label", HTMLParagraphElement);
+  large.textContent = text;
+  large.style.setProperty("--length", String([...text].length));
+  large.classList.toggle("none", decided.length === 0);
+  find("decision-reason", HTMLParagraphElement).textContent = reason;
+  clearTimeout(announcement);
+  announcement = window.setTimeout(() => {
+    find("announcement", HTMLParagraphElement).textContent = `${text}, ${reason}`;
+  }, CALM_MS);
+}
+
+/**
+ * @param {Prediction} prediction
+ * @param {Label[]} decided
+ * @param {Classifier["link"]} link
+ */
+function describe(prediction, decided, link) {
+  if (prediction.label === null) {
+    return {
+      text: "no answer",
+      reason: "a feature is NaN, infinite or too large",
+    };
+  }
+  if (link === "sigmoid") {
+    const text = decided.map(formatLabel).join(" · ") || "none";
+    const verb = decided.length > 1 ? "each has" : "has";
+    const reason =
+      decided.length > 0
+        ? `${verb} a probability above one half`
+        : "no probability is above one half";
+    return { text, reason };
+  }
+  const [{ label, probability }] = prediction.top(1);
+  const words = formatProbability(probability)
+    .replace("<", "less than ")
+    .replace(">", "more than ");
+  return { text: formatLabel(label), reason: `with a probability of ${words}` };
+}

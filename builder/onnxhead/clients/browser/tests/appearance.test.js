@@ -1,0 +1,86 @@
+/** What the page looks like: on a phone, in the dark, without motion, and to a screen reader. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import test from "node:test";
+import { CASES, HEAD, useChromium } from "./chromium.js";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
+
+const openPage = useChromium();
+
+async function openReady(t, options) {
+  const page = await openPage(t, options);
+  await page.open();
+  await page.locator("#conformance[data-passed]").waitFor();
+  return page;
+}
+
+async function assertAccessible(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => axe.run());
+  const found = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
+  );
+  assert.deepEqual(found, []);
+}
+
+for (const [name, options] of Object.entries({
+  "in the light": { colorScheme: "light" },
+  "in the dark": { colorScheme: "dark" },
+  "on a phone": PHONE,
+})) {
+  test(`axe finds nothing ${name}`, async (t) => {
+    const page = await openReady(t, options);
+    await assertAccessible(page);
+    await page.getByLabel("As numbers").fill("one");
+    await page.locator("#field-problem:not(:empty)").waitFor();
+    await assertAccessible(page);
+  });
+}
+
+test("nothing is wider than a phone, whatever the row", async (t) => {
+  const page = await openReady(t, PHONE);
+  const names = CASES.filter(({ features }) => features.length > 0).map(({ name }) => name);
+  for (const name of names) {
+    await page.getByLabel("Row from").selectOption(name);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= PHONE.viewport.width, `${name}: ${width} px`);
+  }
+});
+
+test("dark and light are what the system says", async (t) => {
+  const page = await openReady(t, { colorScheme: "dark" });
+  const readBrightness = () =>
+    page.evaluate(() => Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0]));
+  assert.ok((await readBrightness()) < 64);
+  await page.emulateMedia({ colorScheme: "light" });
+  assert.ok((await readBrightness()) > 192);
+});
+
+test("bars move only where motion is welcome", async (t) => {
+  const page = await openReady(t, { reducedMotion: "no-preference" });
+  const readDuration = () =>
+    page
+      .locator(".bar i")
+      .first()
+      .evaluate((bar) => getComputedStyle(bar).transitionDuration);
+  assert.notEqual(await readDuration(), "0s");
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  assert.equal(await readDuration(), "0s");
+});
+
+test("the decision is told to screen readers, and every input has a name", async (t) => {
+  const page = await openReady(t);
+  await page.locator("#announcement:not(:empty)").waitFor({ state: "attached" });
+  const decision = await page.locator("#decision-label").textContent();
+  const announcement = await page.locator("#announcement").textContent();
+  assert.ok(announcement.startsWith(decision), announcement);
+  const slider = page.getByRole("slider", {
+    name: HEAD.features > 30 ? "value of the feature" : "feature f0",
+  });
+  assert.equal(await slider.count(), 1);
+});
