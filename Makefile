@@ -35,7 +35,7 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	cd builder/onnxhead/clients/python && $(CURDIR)/$(BIN)/mypy
+	cd builder/onnxhead/clients/python && $(CURDIR)/$(BIN)/mypy --cache-dir $(CURDIR)/.mypy_cache/client
 
 test-wheel: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/wheel

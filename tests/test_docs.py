@@ -18,6 +18,7 @@ from conftest import ROOT
 import onnxhead
 import onnxhead_runtime
 from onnxhead import cli
+from onnxhead.shipping.targets import TARGETS
 
 README = (ROOT / "README.md").read_text()
 MODULES = [
@@ -97,6 +98,12 @@ def test_the_readme_names_every_module_and_every_command() -> None:
         assert re.search(rf"^ +{re.escape(shown)} ", README, re.MULTILINE), name
     for command in cli.app.registered_commands:
         assert f"onnxhead {command.callback.__name__}" in README
+
+
+def test_the_readme_names_every_target_of_ship() -> None:
+    (table,) = re.findall(r"\| `--to` \| what \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
+    first = [line.split("|")[1] for line in table.splitlines()]
+    assert sorted(re.findall(r"`([^`]+)`", " ".join(first))) == sorted(TARGETS)
 
 
 def test_the_figures_of_the_readme_are_what_the_benchmarks_printed() -> None:

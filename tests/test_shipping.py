@@ -55,7 +55,9 @@ def read_json(path: Path) -> dict:
 
 def restate(bundle: Path) -> None:
     """State the hashes that the files have now, as somebody who breaks them on purpose would."""
-    (bundle / "SHA256SUMS").write_text(bundles._sums(bundle))
+    (bundle / "SHA256SUMS").write_text(
+        "".join(f"{digest}  {name}\n" for name, digest in bundles._hashes(bundle).items())
+    )
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -70,6 +72,7 @@ def test_the_cases_are_those_of_the_specification(name) -> None:
         "large logits": 2,
         "denormals": 1,
         "random": 16,
+        "near decisions": 8,
         "empty": 0,
     }
     assert all(case.features.dtype == np.float32 for case in cases.values())
@@ -194,7 +197,7 @@ def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(targe
     contents = []
     for name in ("one", "other"):
         shipment = onnxhead.ship(ABC, target, tmp_path / name / "project")
-        assert (shipment.target, shipment.cases, shipment.rows, shipment.signed) == (target, 8, 25, False)
+        assert (shipment.target, shipment.cases, shipment.rows, shipment.signed) == (target, 9, 33, False)
         assert shipment.check.passed
         files = [path for path in shipment.path.rglob("*") if path.is_file()]
         contents.append({path.relative_to(shipment.path).as_posix(): path.read_bytes() for path in files})
@@ -212,7 +215,7 @@ def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(targe
     readme = contents[0]["README.md"].decode()
     for shown in shipment.commands:
         assert shown in readme, "what is to be typed is in its README"
-    assert not [path for path in tmp_path.rglob(".*") if path.name.startswith(".project")], "no litter"
+    assert not [path for path in tmp_path.rglob(".*") if path.name.startswith(".onnxhead-ship")], "no litter"
     for content in contents[0].values():
         assert str(tmp_path).encode() not in content
 
@@ -304,11 +307,40 @@ def test_a_model_that_cannot_be_shipped_is_refused_before_anything_is_written(tm
 
 @pytest.mark.parametrize("part", ["check_model", "answer_findings"])
 def test_wrong_answers_are_not_shipped(part, tmp_path, monkeypatch) -> None:
-    module = "onnxhead.check" if part == "check_model" else "onnxhead.shipping.bundle"
+    module = "onnxhead.check" if part == "check_model" else "onnxhead.shipping.vectors"
     monkeypatch.setattr(f"{module}.deviation", lambda *_: deviation(np.ones(1), np.zeros(1), np.full(1, 0.5)))
     with pytest.raises(VerificationError, match="must be within rounding of float64, .* nothing was written"):
         onnxhead.ship(ABC, "python", tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_changes_while_it_is_shipped_is_refused(tmp_path, models, monkeypatch) -> None:
+    path = Path(shutil.copy(ABC, tmp_path / "head.onnx"))
+    real = shutil.copyfile
+
+    def copy(source: Path, target: Path) -> None:
+        real(models["text"] if source == path else source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    with pytest.raises(ModelError, match="a model must stay as it is while it is shipped, .* has changed"):
+        onnxhead.ship(path, "bundle", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_written_for_the_first_target_where_the_second_is_refused(
+    command, random_head, tmp_path
+) -> None:
+    onnxhead.save(random_head(classes=2, labels=["a", "b "]), tmp_path / "head.onnx")
+    command("ship", "head.onnx", "--to", "bundle,triton", "-o", "out", status=2)
+    command("ship", "head.onnx", "--to", "bundle,go", "-o", "out", "--sign", "missing.pem", status=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["head.onnx"]
+
+
+def test_a_model_name_with_two_spaces_and_data_beside_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("onnxhead.storage.EXTERNAL_THRESHOLD_BYTES", 0)
+    path = onnxhead.save(HEADS["abc"], tmp_path / "my  head.onnx").path
+    bundle = onnxhead.ship(path, "bundle", tmp_path / "out").path
+    assert onnxhead.verify(bundle).findings == []
 
 
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch) -> None:
@@ -357,7 +389,7 @@ def change_case(bundle: Path, key: str, change) -> None:
         ("probabilities", lambda rows: [[rows[0][0] + 1e-6, *rows[0][1:]], *rows[1:]]),
         ("logits_tolerance", lambda rows: [[2 * value for value in row] for row in rows]),
         ("probabilities_tolerance", lambda values: [2 * value for value in values]),
-        ("labels", lambda labels: [labels[-1], *labels[1:-1], labels[0]]),
+        ("labels", lambda labels: ["another", *labels[1:]]),
         ("labels", lambda labels: [None] * len(labels)),
         ("logits", lambda rows: rows[1:]),
     ],
@@ -386,9 +418,83 @@ def test_another_model_is_found(bundle, shipped) -> None:
     assert "vectors.json states other answers than float64 for the case zeros" in findings
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cases": [1]}', '{"cases": [{"name": "x"}]}'])
+def test_labels_of_another_kind_are_found(shipped, tmp_path) -> None:
+    bundle = Path(shutil.copytree(shipped["binary"], tmp_path / "bundle"))
+    document = read_json(bundle / "head.json")
+    (bundle / "head.json").write_text(json.dumps({**document, "labels": [0, 1]}))
+    restate(bundle)
+    assert onnxhead.verify(bundle).findings == ["head.json does not describe the head in model.onnx"]
+
+
+def test_data_sets_that_are_others_are_found(bundle) -> None:
+    for name in ("input_0.pb", "output_1.pb", "logits_tolerance.f32"):
+        with (bundle / "test_data_set_5" / name).open("ab") as file:
+            file.write(b"1")
+    restate(bundle)
+    assert onnxhead.verify(bundle).findings == [
+        f"test_data_set_5/{name} is not what vectors.json states for the case random"
+        for name in ("input_0.pb", "output_1.pb", "logits_tolerance.f32")
+    ]
+
+
+@pytest.mark.parametrize("change", [{"cases": []}, {"format": "9"}])
+def test_vectors_that_hold_other_cases_are_found(change, bundle) -> None:
+    document = read_json(bundle / "vectors.json")
+    (bundle / "vectors.json").write_text(json.dumps({**document, **change}))
+    restate(bundle)
+    (finding,) = onnxhead.verify(bundle).findings
+    assert finding.startswith("vectors.json must have format 1 and the cases of docs/bundle.md")
+
+
+def test_links_are_found(bundle, tmp_path) -> None:
+    (bundle / "model.onnx").rename(tmp_path / "model.onnx")
+    (bundle / "model.onnx").symlink_to(tmp_path / "model.onnx")
+    assert onnxhead.verify(bundle).findings == ["model.onnx must be a file, it is a link or something else"]
+
+
+@pytest.mark.parametrize(
+    ("target", "name"), [("triton", "model_repository/abc/1/model.onnx"), ("ort", "abc.ort")]
+)
+def test_another_model_for_a_server_or_phone_is_found(target, name, tmp_path) -> None:
+    bundle = onnxhead.ship(ABC, target, tmp_path / "out").path / "bundle"
+    assert onnxhead.verify(bundle).findings == []
+    head = onnxhead.read(ABC)
+    changed = onnxhead.Head(head.weight * np.float32(1.001), head.bias)
+    onnxhead.save(changed, tmp_path / "abc.onnx")
+    wrong = onnxhead.ship(tmp_path / "abc.onnx", target, tmp_path / "changed").path / "bundle"
+    shutil.copy(wrong / name, bundle / name)
+    restate(bundle)
+    assert onnxhead.verify(bundle).findings == [f"{name} is not the model in model.onnx"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"cases": [1]}', '{"cases": [{"name": "x"}]}', "[" * 10**5]
+)
 def test_malformed_vectors_are_an_error(text, bundle) -> None:
     (bundle / "vectors.json").write_text(text)
+    restate(bundle)
+    with pytest.raises(ModelError, match=r"must hold what docs/bundle\.md says, it does not"):
+        onnxhead.verify(bundle)
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("labels", lambda _: 1j),
+        ("logits", lambda _: 1j),
+        ("logits", lambda rows: [[10**400], *rows[1:]]),
+        ("logits", lambda rows: [rows[0][1:], *rows[1:]]),
+        ("logits_tolerance", lambda _: 1j),
+        ("features", lambda rows: [[0.1, *rows[0][1:]], *rows[1:]]),
+    ],
+)
+def test_a_malformed_case_is_an_error(key, change, bundle) -> None:
+    document = read_json(bundle / "vectors.json")
+    case = document["cases"][5]
+    case[key] = change(case[key])
+    if case[key] == 1j:
+        del case[key]
+    (bundle / "vectors.json").write_text(json.dumps(document))
     restate(bundle)
     with pytest.raises(ModelError, match=r"must hold what docs/bundle\.md says, it does not"):
         onnxhead.verify(bundle)
@@ -431,6 +537,9 @@ def test_a_signature_holds_for_the_key_of_the_signer_alone(signed, keys) -> None
     (finding,) = onnxhead.verify(signed, key=keys["other-public"]).findings
     assert finding.startswith("bundle.sig does not hold for ")
     assert onnxhead.verify(signed).signed is None, "there is one, which was not checked"
+    (signed / "bundle" / "more").write_text("")
+    assert onnxhead.verify(signed).signed is None, "also where something else is wrong"
+    (signed / "bundle" / "more").unlink()
     shutil.move(signed / "bundle", signed / "moved")
     assert onnxhead.verify(signed / "moved", key=keys["public"]).signed, "it goes with the bundle"
 
@@ -491,7 +600,7 @@ def test_the_configuration_for_triton_is_of_its_schema(name, models, tmp_path) -
     from tritonclient.grpc import model_config_pb2
 
     project = onnxhead.ship(models[name], "triton", tmp_path / "out").path
-    (folder,) = (project / "model_repository").iterdir()
+    (folder,) = (project / "bundle" / "model_repository").iterdir()
     config = text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
     head = HEADS[name]
     assert (config.name, config.platform) == (folder.name, "onnxruntime_onnx")
@@ -513,22 +622,28 @@ def test_a_name_with_quotes_is_quoted_for_triton(tmp_path) -> None:
 
     path = shutil.copy(ABC, tmp_path / 'a "quoted" näme.onnx')
     onnxhead.ship(path, "triton", tmp_path / "out")
-    (config,) = tmp_path.glob("out/model_repository/*/config.pbtxt")
+    (config,) = tmp_path.glob("out/bundle/model_repository/*/config.pbtxt")
     parsed = text_format.Parse(config.read_text(), model_config_pb2.ModelConfig())
     assert parsed.name == config.parent.name == 'a "quoted" näme'
 
 
-@pytest.mark.parametrize("label", ["two\nlines", " spaced", "two\u2028lines"])
+@pytest.mark.parametrize("label", ["two\nlines", " spaced", "two\u2028lines", "", "a\0b"])
 def test_labels_that_are_not_one_line_are_refused_for_triton(label, random_head, tmp_path) -> None:
     path = onnxhead.save(random_head(classes=2, labels=["a", label]), tmp_path / "head.onnx").path
-    with pytest.raises(WriteError, match="^labels for triton must be one line each"):
+    with pytest.raises(ModelError, match="^labels for triton must be distinct lines of printable text"):
         onnxhead.ship(path, "triton", tmp_path / "out")
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_labels_that_are_one_line_are_refused_for_triton(random_head, tmp_path) -> None:
+    path = onnxhead.save(random_head(classes=2, labels=[1, "1"]), tmp_path / "head.onnx").path
+    with pytest.raises(ModelError, match="got two that are the same line: build the model with other labels"):
+        onnxhead.ship(path, "triton", tmp_path / "out")
+
+
 @pytest.mark.parametrize("name", HEADS)
 def test_the_ort_file_has_the_same_answers(name, models, tmp_path) -> None:
-    project = onnxhead.ship(models[name], "ort", tmp_path / "out").path
+    project = onnxhead.ship(models[name], "ort", tmp_path / "out").path / "bundle"
     session = onnxruntime.InferenceSession(project / f"{name}.ort")
     for case in make_cases(HEADS[name]):
         logits, probabilities = session.run(["logits", "probabilities"], {"features": case.features})

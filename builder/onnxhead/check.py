@@ -75,13 +75,15 @@ def checking_rows(head: Head) -> NDArray[np.float32]:
     largest = 4.0 * head.features * float(max(-head.weight.min(), head.weight.max()))
     if largest > _LARGEST_LOGIT:
         rows *= np.float32(2.0 ** np.floor(np.log2(_LARGEST_LOGIT / largest)))
-    near = _near_decision(head)
-    return np.concatenate([rows, near[np.abs(near).max(axis=1) < _LARGEST_FEATURE].astype(np.float32)])
+    return np.concatenate([rows, near_decision(head)])
 
 
-def _near_decision(head: Head) -> NDArray[np.float64]:
+def near_decision(head: Head) -> NDArray[np.float32]:
+    """Return random rows near the decision, float32 (rows, features), where float32 has them."""
     # the first of two classes may be zero, which tells nothing; of very many classes a sample is enough
     first = 1 if head.classes == 2 and not head.weight[0].any() else 0
     step = max(1, head.weight.size // _SAMPLED_VALUES)
     weight, bias = (part[first::step].astype(np.float64) for part in (head.weight, head.bias))
-    return decision_rows(weight, bias, head.temperature, _NEAR_ROWS)
+    rows = decision_rows(weight, bias, head.temperature, _NEAR_ROWS)
+    near: NDArray[np.float32] = rows[np.abs(rows).max(axis=1) < _LARGEST_FEATURE].astype(np.float32)
+    return near

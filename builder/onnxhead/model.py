@@ -121,9 +121,9 @@ class ModelFile:
         if digest != stated:
             found.append(f"the SHA-256 of weight and bias is {digest}, the file states {stated or 'none'}")
         for path in self.data_paths:
-            digest = file_sha256(path)[:12]
-            if path.name.split(".")[-2:] != [digest, "data"]:
-                found.append(f"the SHA-256 of {path.name} begins with {digest}, its name states another")
+            digest = file_sha256(path)
+            if not is_named_after(path.name, digest):
+                found.append(f"the SHA-256 of {path.name} begins with {digest[:12]}, its name states another")
         return found
 
     @cached_property
@@ -262,6 +262,11 @@ def _is_external(tensor: TensorProto) -> bool:
 
 def _location(tensor: TensorProto) -> str:
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
+def is_named_after(name: str, digest: str) -> bool:
+    """Tell whether a data file has the name that its hexadecimal SHA-256 gives it."""
+    return name.split(".")[-2:] == [digest[:12], "data"]
 
 
 def file_sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnxhead.check import Check, check_model
-from onnxhead.model import open_model
+from onnxhead.model import ModelFile, open_model
 from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
 from onnxhead.shipping.signing import SIGNATURE, signature_findings
 from onnxhead_runtime.errors import ModelError
@@ -54,14 +54,13 @@ def verify(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None =
     path = Path(path)
     if path.is_dir():
         return _verify_bundle(find_bundle(path), key)
-    verification = _verify_model(path)
+    model = open_model(path)
     if key is not None:
         raise ModelError(f"a signature is that of a folder that was shipped, {path} is a file")
-    return verification
+    return _verify_model(model)
 
 
-def _verify_model(path: Path) -> Verification:
-    model = open_model(path)
+def _verify_model(model: ModelFile) -> Verification:
     findings = model.damages()
     if findings:
         return Verification(model.path, None, findings)
@@ -73,12 +72,11 @@ def _verify_model(path: Path) -> Verification:
 
 def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verification:
     findings = [] if key is None else signature_findings(bundle, Path(key))
-    unchecked = None if (bundle / SIGNATURE).exists() else False
+    signed = None if key is None and (bundle / SIGNATURE).exists() else key is not None and not findings
     findings += bundle_damages(bundle)
     if findings:
-        return Verification(bundle, None, findings)
-    verification = _verify_model(bundle / MODEL)
-    findings = verification.findings
-    if not findings:
-        findings += answer_findings(bundle, open_model(bundle / MODEL).head())
-    return Verification(bundle, verification.check, findings, signed=unchecked if key is None else True)
+        return Verification(bundle, None, findings, signed)
+    model = open_model(bundle / MODEL)
+    verification = _verify_model(model)
+    findings = verification.findings or answer_findings(bundle, model.head())
+    return Verification(bundle, verification.check, findings, signed)

@@ -58,7 +58,7 @@ def _state_hash(bundle: Path) -> None:
 
 
 def _change_vectors(bundle: Path, key: str) -> None:
-    """Make one number of one case larger by a thousandth, in every form in which it is written."""
+    """Make one number of one case larger by a thousandth, in vectors.json and as raw float32."""
     number, document, case = _random_case(bundle)
     case[key][5][1] += 1e-3
     (bundle / "vectors.json").write_text(json.dumps(document))

@@ -12,8 +12,9 @@ import onnxhead
 from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
 from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines, print_result
+from onnxhead.progress import ended_by_signals
 from onnxhead.reliability import check_picture, draw
-from onnxhead.shipping import check_target
+from onnxhead.shipping import prepare, write
 from onnxhead.shipping.targets import TARGETS
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
 from onnxhead_runtime.errors import SourceError, WriteError
@@ -140,12 +141,11 @@ def ship(
     if len(set(targets)) < len(targets):
         raise WriteError(f"--to must name each target once, got {to}")
     folders = [output] if len(targets) == 1 else [output / target for target in targets]
-    for target, folder in zip(targets, folders, strict=True):
-        check_target(target, folder)
-    shipments = [
-        onnxhead.ship(model, target, folder, sign=sign)
-        for target, folder in zip(targets, folders, strict=True)
+    orders = [
+        prepare(model, target, folder, sign=sign) for target, folder in zip(targets, folders, strict=True)
     ]
+    with ended_by_signals():  # an unfinished project is removed
+        shipments = [write(order) for order in orders]
     if as_json:
         print_json({"shipments": [dataclasses.asdict(shipment) for shipment in shipments]})
     else:

@@ -12,21 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import onnxhead_runtime
+from onnxhead.check import check_model
 from onnxhead.head import Head
-from onnxhead.model import ModelFile, file_sha256
-from onnxhead.reference import deviation
+from onnxhead.model import ModelFile, file_sha256, is_named_after
 from onnxhead.shipping.signing import SIGNATURE
-from onnxhead.shipping.vectors import (
-    VECTORS,
-    Case,
-    class_labels,
-    read_cases,
-    restore_case,
-    states_the_same,
-    write_cases,
-)
+from onnxhead.shipping.vectors import Case, case_findings, class_labels, write_cases
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
-from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.errors import ModelError, OnnxHeadError
 
 BUNDLE = "bundle"
 MODEL = "model.onnx"
@@ -37,19 +29,27 @@ _LARGEST_INTEGER = 2**53  # beyond it JavaScript has no integers
 
 
 def write_bundle(model: ModelFile, head: Head, cases: Sequence[Case], folder: Path) -> None:
-    """Write the bundle of a model to a new folder.
+    """Write the bundle of a model to a new folder, but for the list of hashes.
 
     Raises:
-        ModelError: A label is an integer that not every language holds.
+        ModelError: The model was changed meanwhile.
     """
-    _check_labels(head)
     folder.mkdir()
     for source, name in [(model.path, MODEL), *((path, path.name) for path in model.data_paths)]:
         shutil.copyfile(source, folder / name)
-    text = json.dumps(_describe(head, folder), ensure_ascii=False, indent=2)
+    description = _describe(head, folder)
+    copied = dict(description["sha256"])
+    if copied.pop(MODEL) != model.sha256 or any(not is_named_after(*item) for item in copied.items()):
+        raise ModelError(f"a model must stay as it is while it is shipped, {model.path} has changed")
+    text = json.dumps(description, ensure_ascii=False, indent=2)
     (folder / DESCRIPTION).write_text(f"{text}\n", encoding="utf-8")
     write_cases(cases, folder)
-    (folder / _SUMS).write_text(_sums(folder), encoding="utf-8")
+
+
+def write_sums(folder: Path) -> None:
+    """Write the list of the hashes of all files."""
+    sums = [f"{digest}  {name}\n" for name, digest in _hashes(folder).items()]
+    (folder / _SUMS).write_text("".join(sums), encoding="utf-8")
 
 
 def find_bundle(folder: Path) -> Path:
@@ -68,11 +68,15 @@ def find_bundle(folder: Path) -> Path:
 
 def bundle_damages(bundle: Path) -> list[str]:
     """Compare the files of a bundle with the hashes that it states; one sentence per difference."""
+    for path in bundle.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            return [f"{path.relative_to(bundle).as_posix()} must be a file, it is a link or something else"]
     try:
-        stated = dict(line.split("  ")[::-1] for line in (bundle / _SUMS).read_text("utf-8").splitlines())
+        lines = (bundle / _SUMS).read_text(encoding="utf-8").splitlines()
+        stated = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError) as cause:
         return [f"{_SUMS} must hold a hash per file, it is missing or malformed: {cause}"]
-    found = dict(line.split("  ")[::-1] for line in _sums(bundle).splitlines())
+    found = _hashes(bundle)
     return [
         *(f"{name} is stated in {_SUMS} and is not there" for name in sorted(stated.keys() - found.keys())),
         *(f"{name} is there and not stated in {_SUMS}" for name in sorted(found.keys() - stated.keys())),
@@ -90,28 +94,29 @@ def answer_findings(bundle: Path, head: Head) -> list[str]:
     Raises:
         ModelError: The description or the vectors are malformed.
     """
-    try:
-        description = json.loads((bundle / DESCRIPTION).read_bytes())
-        documents = read_cases(bundle)
-        cases = [restore_case(document, head) for document in documents]
-    except (OSError, ValueError, KeyError, TypeError) as cause:
-        raise ModelError(f"{bundle} must hold what docs/bundle.md says, it does not: {cause!r}") from cause
     findings = []
-    if description != _describe(head, bundle):
-        findings.append(f"{DESCRIPTION} does not describe the head in {MODEL}")
-    classify = onnxhead_runtime.load(bundle / MODEL, device="cpu")
-    for document, case in zip(documents, cases, strict=True):
-        if not states_the_same(document, case):
-            findings.append(f"{VECTORS} states other answers than float64 for the case {case.name}")
-        prediction = classify(case.features)
-        exact = case.exact
-        largest = max(
-            deviation(prediction.logits, exact.logits, exact.logits_bound).ratio,
-            deviation(prediction.probabilities, exact.probabilities, exact.probabilities_bound).ratio,
-        )
-        if largest > 1:
-            findings.append(f"the largest error of the case {case.name} is {largest:.3g} of its tolerance")
-    return findings
+    try:
+        stated = json.loads((bundle / DESCRIPTION).read_bytes())
+        if json.dumps(stated) != json.dumps(_describe(head, bundle)):
+            findings.append(f"{DESCRIPTION} does not describe the head in {MODEL}")
+        classify = onnxhead_runtime.load(bundle / MODEL, device="cpu")
+        findings += case_findings(bundle, head, classify)
+    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError) as cause:
+        if isinstance(cause, OnnxHeadError):
+            raise
+        raise ModelError(f"{bundle} must hold what docs/bundle.md says, it does not: {cause!r}") from cause
+    return findings + [
+        f"{path.relative_to(bundle).as_posix()} is not the model in {MODEL}"
+        for path in sorted([*bundle.glob("model_repository/*/*/*"), *bundle.glob("*.ort")])
+        if not _is_model(path, bundle, head)
+    ]
+
+
+def _is_model(path: Path, bundle: Path, head: Head) -> bool:
+    """Tell whether a file for `triton` or `ort` is the model or its data, or answers as the model does."""
+    if path.suffix == ".ort":
+        return check_model(path, head).passed
+    return (bundle / path.name).is_file() and file_sha256(path) == file_sha256(bundle / path.name)
 
 
 def _describe(head: Head, folder: Path) -> dict[str, Any]:
@@ -131,14 +136,15 @@ def _describe(head: Head, folder: Path) -> dict[str, Any]:
     }
 
 
-def _sums(folder: Path) -> str:
-    """Return the hash of every file but the list itself and the signature, as sha256sum prints it."""
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the hash of every file, by name, but of the list of hashes and of the signature."""
     left_out = (folder / _SUMS, folder / SIGNATURE)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path not in left_out)
-    return "".join(f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
 
 
-def _check_labels(head: Head) -> None:
+def check_labels(head: Head) -> None:
+    """Raise ModelError for a label that not every language holds."""
     for label in class_labels(head):
         if isinstance(label, int) and abs(label) > _LARGEST_INTEGER:
             raise ModelError(

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from onnxhead.check import check_model
 from onnxhead.head import Head
-from onnxhead.shipping.bundle import BUNDLE, MODEL
+from onnxhead.shipping.bundle import MODEL
 from onnxhead_runtime.errors import VerificationError, WriteError
 
 _CONVERTER = "onnxruntime.tools.convert_onnx_models_to_ort"
-_STEM = Path(MODEL).stem
+_OPERATORS = "required_operators.config"
 
 
-def write_ort(project: Path, name: str, head: Head) -> None:
+def write_ort(bundle: Path, name: str, head: Head) -> None:
     """Write `NAME.ort`, and the operators that a build of onnxruntime needs for it, by its own converter.
 
     Raises:
@@ -24,26 +24,22 @@ def write_ort(project: Path, name: str, head: Head) -> None:
     """
     done = subprocess.run(  # noqa: S603  (no shell, and our own arguments)
         [
-            *(sys.executable, "-m", _CONVERTER, project / BUNDLE / MODEL),
-            *("--output_dir", project, "--optimization_style", "Fixed"),
+            *(sys.executable, "-P", "-m", _CONVERTER),  # -P: no module of the working directory is run
+            *(bundle / MODEL, "--output_dir", bundle, "--optimization_style", "Fixed"),
         ],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1]
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise WriteError(f"onnxruntime's converter must turn the model into .ort, it did not: {reason}")
-    path = (project / f"{_STEM}.ort").rename(project / f"{name}.ort")
-    _remove_comments(project / f"{_STEM}.required_operators.config")
+    stem = Path(MODEL).stem
+    path = (bundle / f"{stem}.ort").rename(bundle / f"{name}.ort")
+    listed = (bundle / f"{stem}.{_OPERATORS}").rename(bundle / _OPERATORS)
+    lines = listed.read_text(encoding="utf-8").splitlines(keepends=True)
+    # comments name the folder in which it was made
+    listed.write_text("".join(line for line in lines if not line.startswith("#")), encoding="utf-8")
     check = check_model(path, head)
     if not check.passed:
         raise VerificationError(f"the .ort model's answers must be within rounding, they are not: {check}")
-
-
-def _remove_comments(path: Path) -> None:
-    """Leave out the lines of a list of operators that name the folder in which it was made."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.unlink()
-    operators = "".join(line for line in lines if not line.startswith("#"))
-    path.with_name("required_operators.config").write_text(operators, encoding="utf-8")

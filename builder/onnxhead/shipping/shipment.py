@@ -10,8 +10,9 @@ from pathlib import Path
 
 from onnxhead.check import Check, check_model
 from onnxhead.head import Head
-from onnxhead.model import open_model
-from onnxhead.shipping.bundle import BUNDLE, MODEL, answer_findings, write_bundle
+from onnxhead.model import ModelFile, open_model
+from onnxhead.shipping.bundle import BUNDLE, MODEL, answer_findings, bundle_damages, write_bundle, write_sums
+from onnxhead.shipping.signing import check_key
 from onnxhead.shipping.signing import sign as sign_bundle
 from onnxhead.shipping.targets import CLIENTS, TARGETS
 from onnxhead.shipping.vectors import make_cases
@@ -68,30 +69,70 @@ def ship(
     Example:
         >>> shipment = ship("models/abc.onnx", "python", tmp / "python")
         >>> shipment.commands, shipment.rows
-        (("pip install '.[test]'", 'pytest'), 25)
+        (("pip install '.[test]'", 'pytest'), 33)
     """
-    path = Path(folder)
-    check_target(target, path)
+    return write(prepare(model, target, folder, sign=sign))
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A shipment of which everything is checked.
+
+    Attributes:
+        path: The folder to write.
+        target: What it is for.
+        model: The model file.
+        head: Its head.
+        key: The private key to sign with, or None.
+    """
+
+    path: Path
+    target: str
+    model: ModelFile
+    head: Head
+    key: Path | None
+
+
+def prepare(
+    model: str | os.PathLike[str],
+    target: str,
+    folder: str | os.PathLike[str],
+    *,
+    sign: str | os.PathLike[str] | None = None,
+) -> Order:
+    """Check what `ship` is given, before anything is written."""
+    path, key = Path(folder), None if sign is None else Path(sign)
+    _check_target(target, path)
     opened = open_model(model)
     head = opened.head()
     damages = opened.damages()
     if damages:
         raise ModelError(f"a model to ship must be as it was built, {opened.path}: {'; '.join(damages)}")
-    cases = make_cases(head)
+    if not opened.path.stem.isprintable():
+        raise ModelError(f"a model to ship must have a printable name, got {opened.path.name!r}: rename it")
+    TARGETS[target].check_head(head)
+    if key is not None:
+        check_key(key)
+    return Order(path, target, opened, head, key)
+
+
+def write(order: Order) -> Shipment:
+    """Write what was prepared."""
+    path, target = order.path, TARGETS[order.target]
+    cases = make_cases(order.head)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
-            project = Path(temporary) / path.name
-            # an installed package has compiled what is Python
-            shutil.copytree(CLIENTS / target, project, ignore=shutil.ignore_patterns("__pycache__"))
+        with tempfile.TemporaryDirectory(prefix=".onnxhead-ship.", dir=path.parent) as temporary:
+            project = Path(temporary) / "project"
+            _copy(CLIENTS / order.target, project)
             bundle = project / BUNDLE
-            write_bundle(opened, head, cases, bundle)
-            add_files = TARGETS[target].add_files
-            if add_files:
-                add_files(project, opened.path.stem, head)
-            check = _prove(bundle, head)
-            if sign is not None:
-                sign_bundle(bundle, Path(sign))
+            write_bundle(order.model, order.head, cases, bundle)
+            if target.add_files:
+                target.add_files(bundle, order.model.path.stem, order.head)
+            write_sums(bundle)
+            check = _prove(bundle, order.head)
+            if order.key is not None:
+                sign_bundle(bundle, order.key)
             project.rename(path)
     except OnnxHeadError:
         raise
@@ -101,10 +142,20 @@ def ship(
             f"{cause.strerror or cause}"
         ) from cause
     rows = sum(len(case.features) for case in cases)
-    return Shipment(path, target, len(cases), rows, check, sign is not None, TARGETS[target].commands)
+    return Shipment(path, order.target, len(cases), rows, check, order.key is not None, target.commands)
 
 
-def check_target(target: str, path: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder's files, which may be read-only where they are, without what Python compiled of them."""
+    target.mkdir()
+    for path in sorted(source.iterdir()):
+        if path.is_file():
+            shutil.copyfile(path, target / path.name)
+        elif path.name != "__pycache__":
+            _copy(path, target / path.name)
+
+
+def _check_target(target: str, path: Path) -> None:
     """Raise WriteError unless a project for `target` can be written to `path`."""
     if target not in TARGETS:
         raise WriteError(f"a model is shipped to one of {', '.join(TARGETS)}, got {target!r}")
@@ -119,9 +170,9 @@ def check_target(target: str, path: Path) -> None:
 
 
 def _prove(bundle: Path, head: Head) -> Check:
-    """Run the copied model on its vectors and on the rows of `verify`."""
+    """Do with the bundle what `verify` does."""
     check = check_model(bundle / MODEL, head)
-    findings = answer_findings(bundle, head)
+    findings = bundle_damages(bundle) + answer_findings(bundle, head)
     if findings or not check.passed:
         raise VerificationError(
             f"a model's answers must be within rounding of float64, the largest errors are {check}"

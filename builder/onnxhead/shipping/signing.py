@@ -11,26 +11,35 @@ from onnxhead_runtime.providers import one_line
 SIGNATURE = "bundle.sig"
 
 
-def sign(bundle: Path, key: Path) -> None:
-    """Sign a bundle with a private key: write the signature into it.
-
-    Args:
-        bundle: The folder; every other file in it is covered.
-        key: An elliptic-curve private key (P-256, P-384 or P-521) as PEM, not encrypted.
+def check_key(key: Path) -> Any:
+    """Return model-signing's configuration for a private key.
 
     Raises:
         WriteError: model-signing is not installed, or the key is none that signs.
     """
-    signing, hashing = _import("signing", WriteError), _import("hashing", WriteError)
+    signing = _import("signing", WriteError)
     try:
-        config = signing.Config().use_elliptic_key_signer(private_key=key)
-        config.set_hashing_config(_other_files(hashing)).sign(bundle, bundle / SIGNATURE)
-    except Exception as cause:  # model-signing and cryptography raise what they like
+        return signing.Config().use_elliptic_key_signer(private_key=key)
+    except Exception as cause:  # cryptography raises what it likes
         raise WriteError(
             "a bundle is signed with an elliptic-curve private key (P-256, P-384 or P-521) as PEM, not "
             f"encrypted, {key} is none: {one_line(cause)}; make one with: "
             "openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
         ) from cause
+
+
+def sign(bundle: Path, key: Path) -> None:
+    """Sign a bundle: write a signature of all its files into it.
+
+    Args:
+        bundle: The folder.
+        key: An elliptic-curve private key (P-256, P-384 or P-521) as PEM, not encrypted.
+
+    Raises:
+        WriteError: model-signing is not installed, or the key is none that signs.
+    """
+    config = check_key(key).set_hashing_config(_other_files(_import("hashing", WriteError)))
+    config.sign(bundle, bundle / SIGNATURE)
 
 
 def signature_findings(bundle: Path, key: Path) -> list[str]:

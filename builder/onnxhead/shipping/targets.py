@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnxhead.head import Head
+from onnxhead.shipping.bundle import check_labels
 from onnxhead.shipping.mobile import write_ort
-from onnxhead.shipping.triton import write_repository
+from onnxhead.shipping.triton import check_lines, write_repository
 
 CLIENTS = Path(__file__).parents[1] / "clients"
 
@@ -20,13 +21,14 @@ class Target:
     Attributes:
         description: What it is, in words.
         commands: What its user types in the folder; the first ones build and test.
-        add_files: Adds what depends on the model to the project: called with the project, the model's name
-            and its head.
+        add_files: Adds further files to the bundle: called with it, the model's name and its head.
+        check_head: Raises ModelError for a head that cannot be shipped there.
     """
 
     description: str
     commands: tuple[str, ...]
     add_files: Callable[[Path, str, Head], None] | None = None
+    check_head: Callable[[Head], None] = check_labels
 
 
 _MAVEN = ("mvn package", "java -jar target/onnxhead-client.jar bundle")
@@ -59,7 +61,7 @@ TARGETS = {
     "scala": Target("Scala: com.microsoft.onnxruntime", _MAVEN),
     "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
     "browser": Target("a page for browsers: onnxruntime-web", ("npm install", "npm test")),
-    "triton": Target("a model repository of NVIDIA Triton", (), write_repository),
+    "triton": Target("a model repository of NVIDIA Triton", (), write_repository, check_lines),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),
     "bundle": Target("the bundle alone, for other languages", ()),
 }

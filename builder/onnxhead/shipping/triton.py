@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 from onnxhead.head import Head
-from onnxhead.shipping.bundle import BUNDLE, MODEL
+from onnxhead.shipping.bundle import MODEL, check_labels
 from onnxhead.shipping.vectors import class_labels
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
-from onnxhead_runtime.errors import WriteError
+from onnxhead_runtime.errors import ModelError
 
 _LARGEST_BATCH = 1024
 _CONFIG = """\
@@ -26,23 +26,23 @@ dynamic_batching {{ }}
 """
 
 
-def write_repository(project: Path, name: str, head: Head) -> None:
-    """Write `model_repository/NAME`: configuration, labels, and the model as version 1.
-
-    Raises:
-        WriteError: A label does not fit the one line that Triton gives it.
-    """
-    labels = [str(label) for label in class_labels(head)]
-    broken = next((label for label in labels if len(label.splitlines()) > 1 or label != label.strip()), None)
-    if broken is not None:
-        raise WriteError(
-            f"labels for triton must be one line each, without spaces around them, got {broken!r}: build the "
-            "model with other labels"
+def check_lines(head: Head) -> None:
+    """Raise ModelError unless each label fits the one line that Triton gives it, and no two are the same."""
+    check_labels(head)
+    lines = [str(label) for label in class_labels(head)]
+    bad = next((line for line in lines if not line.isprintable() or not line or line != line.strip()), None)
+    if bad is not None or len(set(lines)) < len(lines):
+        raise ModelError(
+            "labels for triton must be distinct lines of printable text without spaces around them, got "
+            f"{'two that are the same line' if bad is None else repr(bad)}: build the model with other labels"
         )
-    folder = project / "model_repository" / name
+
+
+def write_repository(bundle: Path, name: str, head: Head) -> None:
+    """Write `model_repository/NAME`: configuration, labels, and the model as version 1."""
+    folder = bundle / "model_repository" / name
     version = folder / "1"
     version.mkdir(parents=True)
-    bundle = project / BUNDLE
     for path in (bundle / MODEL, *bundle.glob("*.data")):
         shutil.copyfile(path, version / path.name)
     config = _CONFIG.format(
@@ -55,4 +55,5 @@ def write_repository(project: Path, name: str, head: Head) -> None:
         classes=head.classes,
     )
     (folder / "config.pbtxt").write_text(config, encoding="utf-8")
-    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+    labels = "".join(f"{label}\n" for label in class_labels(head))
+    (folder / "labels.txt").write_text(labels, encoding="utf-8")

@@ -8,7 +8,7 @@ where that arithmetic cannot decide otherwise.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from onnxhead.check import near_decision
 from onnxhead.head import Head
-from onnxhead.reference import Reference, refer
+from onnxhead.reference import Reference, deviation, refer
+from onnxhead_runtime import Prediction
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label
 
 VECTORS = "vectors.json"
-DATA_SET = "test_data_set_"
+_DATA_SET = "test_data_set_"
 _LOGITS_TOLERANCE, _PROBABILITIES_TOLERANCE = "logits_tolerance", "probabilities_tolerance"
 _FORMAT = "1"
 _ROUNDING = 1e-3  # of a tolerance: far more than float64 arithmetic differs by, far less than float32
 # The head of models/abc.onnx, whose own row is a case.
 _ABC_SHA256 = "7eb4fe9c2c501a42b50e35480f60a4fb72a5616a38785b7678db471e7606230e"
 _ABC_ROW = [[0.5, 0.8, 1.2]]
-_RANDOM_ROWS = 16
+_RANDOM_ROWS, _NEAR_ROWS = 16, 8
 _SATURATED = 1000.0  # exp of it overflows, in float64 too
 _USUAL = 4.0
 _LARGEST = 2.0**100
@@ -61,7 +63,7 @@ def make_cases(head: Head) -> list[Case]:
         >>> head = Head([[1.0, -1.0, 0.5], [0.8, 0.5, -0.3], [-0.5, 1.2, 1.0]], [0.2, -0.1, 0.5])
         >>> {case.name: len(case.features) for case in make_cases(head)}
         {'example': 1, 'zeros': 1, 'ones': 1, 'signs': 3, 'large logits': 2, 'denormals': 1, 'random': 16, \
-'empty': 0}
+'near decisions': 8, 'empty': 0}
         >>> make_cases(head)[0].labels
         [2]
     """
@@ -79,60 +81,96 @@ def write_cases(cases: Sequence[Case], folder: Path) -> None:
     text = f'{{"format": "{_FORMAT}", "cases": [\n{documents}\n]}}\n'
     (folder / VECTORS).write_text(text, encoding="utf-8")
     for number, case in enumerate(cases):
-        data_set = folder / f"{DATA_SET}{number}"
+        data_set = folder / f"{_DATA_SET}{number}"
         data_set.mkdir()
-        rounded = {
-            LOGITS: case.exact.logits.astype(np.float32),
-            PROBABILITIES: case.exact.probabilities.astype(np.float32),
-        }
-        for file, name, array in (
-            ("input_0", FEATURES, case.features),
-            ("output_0", LOGITS, rounded[LOGITS]),
-            ("output_1", PROBABILITIES, rounded[PROBABILITIES]),
-        ):
-            tensor = numpy_helper.from_array(array, name)
-            (data_set / f"{file}.pb").write_bytes(tensor.SerializeToString(deterministic=True))
-        raw = {FEATURES: case.features, **rounded}
-        for name, answer, exact, tolerance in (
-            (_LOGITS_TOLERANCE, rounded[LOGITS], case.exact.logits, case.exact.logits_bound),
-            (
-                _PROBABILITIES_TOLERANCE,
-                rounded[PROBABILITIES],
-                case.exact.probabilities,
-                case.exact.probabilities_bound,
-            ),
-        ):
-            # what is compared with is rounded itself
-            allowed = (tolerance + np.abs(answer - exact)).astype(np.float32)
-            raw[name] = np.nextafter(allowed, np.float32(np.inf))
-        for name, array in raw.items():
-            (data_set / f"{name}.f32").write_bytes(array.astype("<f4").tobytes())
+        for name, content in _data_set(case).items():
+            (data_set / name).write_bytes(content)
 
 
-def read_cases(folder: Path) -> list[dict[str, Any]]:
-    """Return the cases of `vectors.json` as they are written."""
-    cases: list[dict[str, Any]] = json.loads((folder / VECTORS).read_bytes())["cases"]
-    return cases
+def _data_set(case: Case) -> dict[str, bytes]:
+    """Return the files of a case by name."""
+    exact = case.exact
+    logits, probabilities = exact.logits.astype(np.float32), exact.probabilities.astype(np.float32)
+    tensors = {
+        "input_0": (FEATURES, case.features),
+        "output_0": (LOGITS, logits),
+        "output_1": (PROBABILITIES, probabilities),
+    }
+    files = {
+        f"{file}.pb": numpy_helper.from_array(array, name).SerializeToString(deterministic=True)
+        for file, (name, array) in tensors.items()
+    }
+    raw = {
+        **dict(tensors.values()),
+        _LOGITS_TOLERANCE: _widened(exact.logits_bound, logits, exact.logits),
+        _PROBABILITIES_TOLERANCE: _widened(exact.probabilities_bound, probabilities, exact.probabilities),
+    }
+    return files | {f"{name}.f32": array.astype("<f4").tobytes() for name, array in raw.items()}
 
 
-def restore_case(document: dict[str, Any], head: Head) -> Case:
-    """Answer the rows of a case of `vectors.json` anew.
+def _widened(
+    tolerance: NDArray[np.float64], rounded: NDArray[np.float32], exact: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return a tolerance for comparisons with answers that are rounded themselves."""
+    return np.nextafter((tolerance + np.abs(rounded - exact)).astype(np.float32), np.float32(np.inf))
+
+
+def case_findings(
+    folder: Path, head: Head, classify: Callable[[NDArray[np.float32]], Prediction]
+) -> list[str]:
+    """Compare the cases of a folder with float64, with their data sets, and with answers; one sentence each.
+
+    Args:
+        folder: Where `write_cases` wrote.
+        head: The head whose cases they are.
+        classify: The model.
 
     Raises:
-        ValueError: They are no rows of features.
-        KeyError: There are none.
-        TypeError: It is no object.
+        ValueError: `vectors.json` is not as it is written; also KeyError and TypeError.
+        OSError: A file is missing.
     """
-    rows = np.array(document[FEATURES], np.float32)
-    return _answered(head, document["name"], rows.reshape(-1, head.features))
+    document = json.loads((folder / VECTORS).read_bytes())
+    stated = [(case["name"], len(case[FEATURES])) for case in document["cases"]]
+    if document["format"] != _FORMAT or stated != [(name, len(rows)) for name, rows in _rows(head)]:
+        return [f"{VECTORS} must have format {_FORMAT} and the cases of docs/bundle.md, it has others"]
+    findings = []
+    for number, case in enumerate(document["cases"]):
+        exact = _answered(head, case["name"], _float32_rows(case[FEATURES], head.features))
+        if not _states_the_same(case, exact):
+            findings.append(f"{VECTORS} states other answers than float64 for the case {exact.name}")
+            continue
+        findings += _data_set_findings(folder / f"{_DATA_SET}{number}", _as_stated(case, exact))
+        prediction, bounds = classify(exact.features), exact.exact
+        largest = max(
+            deviation(prediction.logits, bounds.logits, bounds.logits_bound).ratio,
+            deviation(prediction.probabilities, bounds.probabilities, bounds.probabilities_bound).ratio,
+        )
+        if largest > 1:
+            findings.append(f"the largest error of the case {exact.name} is {largest:.3g} of its tolerance")
+    return findings
 
 
-def states_the_same(document: dict[str, Any], case: Case) -> bool:
+def _data_set_findings(folder: Path, case: Case) -> list[str]:
+    return [
+        f"{folder.name}/{name} is not what {VECTORS} states for the case {case.name}"
+        for name, content in _data_set(case).items()
+        if (folder / name).read_bytes() != content
+    ]
+
+
+def _float32_rows(rows: Any, width: int) -> NDArray[np.float32]:
+    values = np.array(rows, np.float64).reshape(-1, width) if rows else np.empty((0, width))
+    if values.shape != (len(rows), width) or (values.astype(np.float32) != values).any():
+        raise ValueError(f"features must be rows of {width} numbers that float32 holds")
+    return values.astype(np.float32)
+
+
+def _states_the_same(document: dict[str, Any], case: Case) -> bool:
     """Tell whether a case of `vectors.json` has the answers of its rows, but for rounding in float64."""
     exact = case.exact
     tolerance = exact.probabilities_bound[:, 0]
     return (
-        document["labels"] == json.loads(json.dumps(case.labels))
+        json.dumps(document["labels"]) == json.dumps(case.labels)
         and _is_near(document[LOGITS], exact.logits, exact.logits_bound)
         and _is_near(document[_LOGITS_TOLERANCE], exact.logits_bound, exact.logits_bound)
         and _is_near(document[PROBABILITIES], exact.probabilities, exact.probabilities_bound)
@@ -140,11 +178,23 @@ def states_the_same(document: dict[str, Any], case: Case) -> bool:
     )
 
 
+def _as_stated(document: dict[str, Any], case: Case) -> Case:
+    """Return a case with the very numbers of `vectors.json`, of which the data sets are made."""
+    shape = case.exact.logits.shape
+    exact = Reference(
+        np.array(document[LOGITS], np.float64).reshape(shape),
+        np.array(document[PROBABILITIES], np.float64).reshape(shape),
+        np.array(document[_LOGITS_TOLERANCE], np.float64).reshape(shape),
+        np.array(document[_PROBABILITIES_TOLERANCE], np.float64).reshape(-1, 1),
+    )
+    return Case(case.name, case.features, exact, case.labels)
+
+
 def _is_near(stated: Any, exact: NDArray[np.float64], tolerance: NDArray[np.float64]) -> bool:
     values = np.array(stated, np.float64)
-    if values.size != exact.size:
-        return False
-    return bool((np.abs(values.reshape(exact.shape) - exact) <= _ROUNDING * tolerance).all())
+    if values.shape != exact.shape:
+        return not values.size and not exact.size
+    return bool((np.abs(values - exact) <= _ROUNDING * tolerance).all())
 
 
 def _answered(head: Head, name: str, features: NDArray[np.float32]) -> Case:
@@ -185,6 +235,7 @@ def _rows(head: Head) -> Iterator[tuple[str, Any]]:
     random = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, head.features), np.float32)
     spread = _power_of_two(_USUAL * head.temperature / (largest * head.features**0.5))
     yield "random", random.astype(np.float64) * min(spread, _LARGEST)
+    yield "near decisions", near_decision(head)[:_NEAR_ROWS]
     yield "empty", np.empty((0, head.features))
 
 

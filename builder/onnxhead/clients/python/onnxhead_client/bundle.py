@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 Label = str | int | bool | float
 
@@ -43,27 +44,43 @@ def read_description(folder: Path) -> Description:
     """
     try:
         document = json.loads((folder / "head.json").read_bytes())
-        if document["format"] != "1":
-            raise BundleError(
-                f"this client reads bundles of format 1, {folder} states {document['format']!r}: ship it "
-                "again with the onnxhead that this client came with"
-            )
-        description = Description(
-            model=folder / document["model"],
-            inputs=document["inputs"],
-            outputs=document["outputs"],
-            features=document["features"],
-            labels=document["labels"],
-            link=document["link"],
-        )
-        hashes = dict(document["sha256"])
+        problem = _problem(document)
     except (OSError, ValueError, KeyError, TypeError) as cause:
         raise BundleError(
             f"a bundle must have the head.json that onnxhead ships, {folder} has none: {cause!r}"
         ) from cause
-    for name, stated in hashes.items():
+    if problem:
+        raise BundleError(f"head.json must be as onnxhead ships it, that of the bundle {folder} {problem}")
+    for name, stated in document["sha256"].items():
         _check_hash(folder / name, stated)
-    return description
+    return Description(
+        model=folder / document["model"],
+        inputs=document["inputs"],
+        outputs=document["outputs"],
+        features=document["features"],
+        labels=document["labels"],
+        link=document["link"],
+    )
+
+
+def _problem(document: dict[str, Any]) -> str | None:
+    """Say what is wrong with the content of a head.json, if anything is."""
+    if document["format"] != "1":
+        return (
+            f"is of format {document['format']!r} and this client reads 1: ship it again with the onnxhead "
+            "that this client came with"
+        )
+    if document["model"] not in document["sha256"]:
+        return f"states no hash of its model {document['model']!r}"
+    if any(Path(name).name != name for name in document["sha256"]):
+        return "names files of another folder"
+    if len(document["inputs"]) != 1 or len(document["outputs"]) != 2:
+        return "does not name one input and two outputs"
+    if len(document["labels"]) != document["classes"]:
+        return f"states {len(document['labels'])} labels for {document['classes']} classes"
+    if document["link"] not in ("softmax", "sigmoid", "ovr") or not isinstance(document["features"], int):
+        return "states another link than softmax, sigmoid and ovr, or no number of features"
+    return None
 
 
 def _check_hash(path: Path, stated: str) -> None:

@@ -27,7 +27,9 @@ def main() -> None:
     try:
         classifier = Classifier(folder)
         cases = json.loads((folder / "vectors.json").read_bytes())["cases"]
-    except (BundleError, OSError) as error:
+        if not cases:
+            raise BundleError(f"vectors.json must hold cases, that of {folder} holds none")
+    except (BundleError, OSError, ValueError, KeyError, TypeError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     if timed:

@@ -92,12 +92,17 @@ class Classifier:
                 f"onnxruntime {onnxruntime.__version__} refuses {description.model}: {cause}"
             ) from cause
         self._input, self._outputs = description.inputs[0], description.outputs
-        names = (
-            [value.name for value in self._session.get_inputs()],
-            [value.name for value in self._session.get_outputs()],
-        )
-        if names != (description.inputs, description.outputs):
-            raise BundleError(f"the model must have the inputs and outputs of head.json, it has {names}")
+        values = [*self._session.get_inputs(), *self._session.get_outputs()]
+        found = [(value.name, value.shape[-1]) for value in values]
+        stated = [
+            *((name, self.features) for name in description.inputs),
+            *((name, len(self.labels)) for name in description.outputs),
+        ]
+        if found != stated:
+            raise BundleError(
+                f"the model must have the inputs and outputs of head.json, {stated}, it has {found}: copy "
+                "the bundle again, as a whole"
+            )
         self._check_labels()
 
     def classify(self, row: npt.ArrayLike) -> Prediction:

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -119,6 +120,35 @@ class ClassifierTest {
       }
     } finally {
       threads.shutdown();
+    }
+  }
+
+  @Test
+  void closingWaitsForCallsAndEndsThem() throws Exception {
+    Classifier closing = Classifier.load(BUNDLE);
+    float[] row = rows()[0];
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try {
+      List<Future<?>> calls =
+          IntStream.range(0, 8)
+              .<Future<?>>mapToObj(i -> threads.submit(() -> classifyForever(closing, row)))
+              .toList();
+      closing.classify(row);
+      closing.close();
+      closing.close();
+      for (Future<?> call : calls) {
+        Throwable cause = assertThrows(ExecutionException.class, call::get).getCause();
+        assertEquals(
+            "a classifier that is closed answers no more: load it again", cause.getMessage());
+      }
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  private static void classifyForever(Classifier classifier, float[] row) {
+    while (true) {
+      classifier.classify(row);
     }
   }
 

@@ -3,9 +3,12 @@ package onnxhead.client
 import ai.onnxruntime.OrtSession
 import java.nio.file.Path
 import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.locks.ReentrantReadWriteLock
+import kotlin.concurrent.read
+import kotlin.concurrent.write
 
 /**
- * A head that is loaded. Several threads may call it at once; close it after the last call has returned.
+ * A head that is loaded. Several threads may call it at once.
  *
  * @property features How many features a row has.
  * @property labels One per class, in the order of the logits.
@@ -20,19 +23,24 @@ public class Classifier private constructor(
     public val link: Link get() = head.link
 
     private val idle = ConcurrentLinkedQueue<Tensors>() // of one row each
+    private val use = ReentrantReadWriteLock() // closing waits for calls
+    private var closed = false
 
     /**
      * Answers one [row] of [features] numbers.
      *
      * @throws IllegalArgumentException if the row has another width
+     * @throws IllegalStateException if the classifier is closed
      */
     public fun classify(row: FloatArray): Prediction {
         checkWidth(row)
-        val tensors = idle.poll() ?: Tensors(head, 1)
-        try {
-            return tensors.run(session, listOf(row)).single()
-        } finally {
-            idle.add(tensors)
+        return whileOpen {
+            val tensors = idle.poll() ?: Tensors(head, 1)
+            try {
+                tensors.run(session, listOf(row)).single()
+            } finally {
+                idle.add(tensors)
+            }
         }
     }
 
@@ -41,22 +49,31 @@ public class Classifier private constructor(
      *
      * @throws IllegalArgumentException if a row has another width
      * @throws ArithmeticException if the features or the answers are 2 GiB or more: split the batch
+     * @throws IllegalStateException if the classifier is closed
      */
     public fun classifyBatch(rows: List<FloatArray>): List<Prediction> {
         rows.forEach(::checkWidth)
-        if (rows.isEmpty()) return emptyList()
-        return Tensors(head, rows.size).use { it.run(session, rows) }
+        return whileOpen {
+            if (rows.isEmpty()) emptyList() else Tensors(head, rows.size).use { it.run(session, rows) }
+        }
     }
 
-    /**
-     * Frees the memory outside the heap.
-     *
-     * @throws IllegalStateException if it is closed already
-     */
+    /** Frees the memory outside the heap, after the calls that are under way; twice is once. */
     override fun close() {
-        session.close()
-        idle.forEach(Tensors::close)
+        use.write {
+            if (!closed) {
+                closed = true
+                idle.forEach(Tensors::close)
+                session.close()
+            }
+        }
     }
+
+    private inline fun <T> whileOpen(call: () -> T): T =
+        use.read {
+            check(!closed) { "a classifier that is closed answers no more: load it again" }
+            call()
+        }
 
     private fun checkWidth(row: FloatArray) {
         require(row.size == features) { "a row must have $features features, got ${row.size}" }

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.TestInstance
 import org.junit.jupiter.api.assertThrows
 import java.util.concurrent.Callable
+import java.util.concurrent.ExecutionException
 import java.util.concurrent.Executors
 import kotlin.io.path.Path
 
@@ -88,6 +89,24 @@ class ClassifierTest {
         try {
             val answers = List(400) { threads.submit(Callable { classifier.classify(rows[it % rows.size]) }) }
             answers.forEachIndexed { i, answer -> assertArrayEquals(alone[i % rows.size].logits, answer.get().logits) }
+        } finally {
+            threads.shutdown()
+        }
+    }
+
+    @Test
+    fun `closing waits for calls and ends them`() {
+        val closing = Classifier.load(bundle)
+        val threads = Executors.newFixedThreadPool(8)
+        try {
+            val calls = List(8) { threads.submit { while (true) closing.classify(rows.first()) } }
+            closing.classify(rows.first())
+            closing.close()
+            closing.close()
+            for (call in calls) {
+                val cause = assertThrows<ExecutionException> { call.get() }.cause
+                assertEquals("a classifier that is closed answers no more: load it again", cause?.message)
+            }
         } finally {
             threads.shutdown()
         }

@@ -3,11 +3,14 @@ package onnxhead.client
 import ai.onnxruntime.OrtSession
 import java.nio.file.Path
 import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.locks.ReentrantReadWriteLock
 import scala.util.Using
 
-/** A head that is loaded. Several threads may call it at once; close it after the last call has returned. */
+/** A head that is loaded. Several threads may call it at once. */
 final class Classifier private (session: OrtSession, head: Head) extends AutoCloseable {
   private val idle = new ConcurrentLinkedQueue[Tensors] // of one row each
+  private val use = new ReentrantReadWriteLock // closing waits for calls
+  private var closed = false
 
   /** How many features a row has. */
   def features: Int = head.features
@@ -24,12 +27,16 @@ final class Classifier private (session: OrtSession, head: Head) extends AutoClo
     *   as many numbers as the head has [[features]]
     * @throws IllegalArgumentException
     *   if the row has another width
+    * @throws IllegalStateException
+    *   if the classifier is closed
     */
   def classify(row: Array[Float]): Prediction = {
     checkWidth(row)
-    val tensors = Option(idle.poll()).getOrElse(new Tensors(head, 1))
-    try tensors.run(session, Seq(row)).head
-    finally idle.add(tensors)
+    whileOpen {
+      val tensors = Option(idle.poll()).getOrElse(new Tensors(head, 1))
+      try tensors.run(session, Seq(row)).head
+      finally idle.add(tensors)
+    }
   }
 
   /** Answers a batch of rows, in one run of the model.
@@ -40,21 +47,35 @@ final class Classifier private (session: OrtSession, head: Head) extends AutoClo
     *   if a row has another width
     * @throws ArithmeticException
     *   if the features or the answers are 2 GiB or more: split the batch
+    * @throws IllegalStateException
+    *   if the classifier is closed
     */
   def classifyBatch(rows: Seq[Array[Float]]): Seq[Prediction] = {
     rows.foreach(checkWidth)
-    if (rows.isEmpty) Seq.empty
-    else Using.resource(new Tensors(head, rows.size))(_.run(session, rows))
+    whileOpen {
+      if (rows.isEmpty) Seq.empty
+      else Using.resource(new Tensors(head, rows.size))(_.run(session, rows))
+    }
   }
 
-  /** Frees the memory outside the heap.
-    *
-    * @throws IllegalStateException
-    *   if it is closed already
-    */
+  /** Frees the memory outside the heap, after the calls that are under way; twice is once. */
   override def close(): Unit = {
-    session.close()
-    idle.forEach(_.close())
+    use.writeLock.lock()
+    try
+      if (!closed) {
+        closed = true
+        idle.forEach(_.close())
+        session.close()
+      }
+    finally use.writeLock.unlock()
+  }
+
+  private def whileOpen[T](call: => T): T = {
+    use.readLock.lock()
+    try {
+      if (closed) throw new IllegalStateException("a classifier that is closed answers no more: load it again")
+      call
+    } finally use.readLock.unlock()
   }
 
   private def checkWidth(row: Array[Float]): Unit =

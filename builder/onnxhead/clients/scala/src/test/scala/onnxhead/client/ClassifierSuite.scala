@@ -69,4 +69,17 @@ class ClassifierSuite extends munit.FunSuite {
     val answers = Future.traverse(Seq.fill(20)(rows).flatten)(row => Future(classifier.classify(row)))
     answers.map(assertEquals(_, Seq.fill(20)(alone).flatten)).andThen(_ => pool.shutdown())
   }
+
+  test("closing waits for calls and ends them") {
+    val closing = Classifier.load(bundle)
+    val pool = Executors.newFixedThreadPool(8)
+    implicit val context: ExecutionContext = ExecutionContext.fromExecutor(pool)
+    val calls = Seq.fill(8)(Future[Unit](while (true) closing.classify(rows.head)))
+    closing.classify(rows.head)
+    closing.close()
+    closing.close()
+    val endings = Future.traverse(calls)(_.failed.map(_.getMessage))
+    val ending = "a classifier that is closed answers no more: load it again"
+    endings.map(assertEquals(_, Seq.fill(8)(ending))).andThen(_ => pool.shutdown())
+  }
 }
