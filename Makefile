@@ -18,6 +18,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENVIRONMENTS := .environments
 PIP := -m pip install --quiet --disable-pip-version-check
+# its sandbox needs a /tmp that every user may write to
+APT := apt-get -o APT::Sandbox::User=root
 TEST_PACKAGES := pytest hypothesis pandas skl2onnx "tritonclient[grpc]"
 
 .PHONY: demo test check test-wheel test-minimum test-keras test-torch test-clients clients-packages compat bench \
@@ -66,8 +68,8 @@ test-clients: $(VENV)/dev.done
 	PYTHONPATH=tests $(BIN)/python -m clients.versions $(ENVIRONMENTS)/clients
 
 clients-packages:
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium clang-format cmake g++ gcc \
+	$(APT) update -qq
+	DEBIAN_FRONTEND=noninteractive $(APT) install -qq --no-install-recommends chromium clang-format cmake g++ gcc \
 		libcjson-dev libgtest-dev libssl-dev make nlohmann-json3-dev pkg-config > /dev/null
 
 compat: wheel
