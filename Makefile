@@ -34,8 +34,8 @@ test: $(VENV)/dev.done
 	$(BIN)/pytest
 
 check: $(VENV)/dev.done
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --cache-dir .ruff_cache .
+	$(BIN)/ruff format --cache-dir .ruff_cache --check .
 	$(BIN)/mypy
 	cd builder/onnxhead/clients/python && $(CURDIR)/$(BIN)/mypy --cache-dir $(CURDIR)/.mypy_cache/client
 

@@ -207,9 +207,7 @@ def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(targe
     assert different <= ({"bundle/abc.ort", "bundle/SHA256SUMS"} if target == "ort" else set())
     sources = {path.relative_to(CLIENTS / target).as_posix() for path in (CLIENTS / target).rglob("*")}
     copied = {name for name in contents[0] if not name.startswith("bundle/")}
-    assert {
-        name for name in sources if (CLIENTS / target / name).is_file() and "__pycache__" not in name
-    } <= copied
+    assert {name for name in sources if (CLIENTS / target / name).is_file() and "cache" not in name} <= copied
     readme = contents[0]["README.md"].decode()
     for shown in shipment.commands:
         assert shown in readme, "what is to be typed is in its README"
@@ -220,22 +218,21 @@ def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(targe
 
 def test_the_installed_package_has_every_file_of_every_client() -> None:
     here, installed = (
-        {
-            path.relative_to(root).as_posix()
-            for path in root.rglob("*")
-            if path.is_file() and path.suffix != ".pyc"
-        }
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
         for root in (ROOT / "builder/onnxhead/clients", CLIENTS)
     )
-    assert here == installed
+    assert {name for name in here if "cache" not in name} == {
+        name for name in installed if "cache" not in name
+    }
 
 
-def test_what_python_compiled_is_not_shipped(tmp_path, monkeypatch) -> None:
+def test_what_the_tools_of_python_leave_is_not_shipped(tmp_path, monkeypatch) -> None:
     clients = shutil.copytree(CLIENTS, tmp_path / "clients")
-    (clients / "python" / "onnxhead_client" / "__pycache__").mkdir(exist_ok=True)
+    for name in ("onnxhead_client/__pycache__", ".mypy_cache", ".ruff_cache"):
+        (clients / "python" / name).mkdir(exist_ok=True)
     monkeypatch.setattr("onnxhead.shipping.shipment.CLIENTS", clients)
     onnxhead.ship(ABC, "python", tmp_path / "out")
-    assert not list((tmp_path / "out").rglob("__pycache__"))
+    assert not [path for path in (tmp_path / "out").rglob("*") if "cache" in path.name]
 
 
 def test_an_empty_folder_is_filled(tmp_path) -> None:

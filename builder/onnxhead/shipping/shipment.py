@@ -146,12 +146,12 @@ def write(order: Order) -> Shipment:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a folder's files, which may be read-only where they are, without what Python compiled of them."""
+    """Copy a folder's files, which may be read-only where they are, without what Python's tools leave there."""
     target.mkdir()
     for path in sorted(source.iterdir()):
         if path.is_file():
             shutil.copyfile(path, target / path.name)
-        elif path.name != "__pycache__":
+        elif not path.name.endswith(("_cache", "__pycache__")):
             _copy(path, target / path.name)
 
 
