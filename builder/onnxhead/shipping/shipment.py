@@ -146,7 +146,7 @@ def write(order: Order) -> Shipment:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a folder's files, which may be read-only where they are, without what Python's tools leave there."""
+    """Copy a folder's files, read-only as they may be, without what Python's tools leave beside them."""
     target.mkdir()
     for path in sorted(source.iterdir()):
         if path.is_file():
