@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnxhead.check import Check, check_model
+from onnxhead.head import Head
 from onnxhead.model import ModelFile, open_model
 from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
 from onnxhead.shipping.signing import SIGNATURE, signature_findings
@@ -57,17 +58,20 @@ def verify(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None =
     model = open_model(path)
     if key is not None:
         raise ModelError(f"a signature is that of a folder that was shipped, {path} is a file")
-    return _verify_model(model)
+    check, findings, _ = _check(model)
+    return Verification(model.path, check, findings)
 
 
-def _verify_model(model: ModelFile) -> Verification:
+def _check(model: ModelFile) -> tuple[Check | None, list[str], Head | None]:
+    """Return the comparison, what was found, and the head unless the hashes differ."""
     findings = model.damages()
     if findings:
-        return Verification(model.path, None, findings)
-    check = check_model(model.path, model.head())
+        return None, findings, None
+    head = model.head()
+    check = check_model(model.path, head)
     if not check.passed:
         findings.append(f"the largest errors against float64 are {check}")
-    return Verification(model.path, check, findings)
+    return check, findings, head
 
 
 def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verification:
@@ -76,7 +80,7 @@ def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verifica
     findings += bundle_damages(bundle)
     if findings:
         return Verification(bundle, None, findings, signed)
-    model = open_model(bundle / MODEL)
-    verification = _verify_model(model)
-    findings = verification.findings or answer_findings(bundle, model.head())
-    return Verification(bundle, verification.check, findings, signed)
+    check, findings, head = _check(open_model(bundle / MODEL))
+    if head and not findings:
+        findings = answer_findings(bundle, head)
+    return Verification(bundle, check, findings, signed)

@@ -22,7 +22,7 @@ from onnxhead_runtime.errors import ModelError, OnnxHeadError
 
 BUNDLE = "bundle"
 MODEL = "model.onnx"
-DESCRIPTION = "head.json"
+_DESCRIPTION = "head.json"
 _SUMS = "SHA256SUMS"
 _FORMAT = "1"
 _LARGEST_INTEGER = 2**53  # beyond it JavaScript has no integers
@@ -42,7 +42,7 @@ def write_bundle(model: ModelFile, head: Head, cases: Sequence[Case], folder: Pa
     if copied.pop(MODEL) != model.sha256 or any(not is_named_after(*item) for item in copied.items()):
         raise ModelError(f"a model must stay as it is while it is shipped, {model.path} has changed")
     text = json.dumps(description, ensure_ascii=False, indent=2)
-    (folder / DESCRIPTION).write_text(f"{text}\n", encoding="utf-8")
+    (folder / _DESCRIPTION).write_text(f"{text}\n", encoding="utf-8")
     write_cases(cases, folder)
 
 
@@ -59,10 +59,10 @@ def find_bundle(folder: Path) -> Path:
         ModelError: There is none.
     """
     for bundle in (folder, folder / BUNDLE):
-        if (bundle / DESCRIPTION).is_file():
+        if (bundle / _DESCRIPTION).is_file():
             return bundle
     raise ModelError(
-        f"a folder to verify must be what onnxhead ship writes, {folder} has no {BUNDLE}/{DESCRIPTION}"
+        f"a folder to verify must be what onnxhead ship writes, {folder} has no {BUNDLE}/{_DESCRIPTION}"
     )
 
 
@@ -96,9 +96,9 @@ def answer_findings(bundle: Path, head: Head) -> list[str]:
     """
     findings = []
     try:
-        stated = json.loads((bundle / DESCRIPTION).read_bytes())
+        stated = json.loads((bundle / _DESCRIPTION).read_bytes())
         if json.dumps(stated) != json.dumps(_describe(head, bundle)):
-            findings.append(f"{DESCRIPTION} does not describe the head in {MODEL}")
+            findings.append(f"{_DESCRIPTION} does not describe the head in {MODEL}")
         classify = onnxhead_runtime.load(bundle / MODEL, device="cpu")
         findings += case_findings(bundle, head, classify)
     except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError) as cause:

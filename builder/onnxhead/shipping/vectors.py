@@ -23,7 +23,7 @@ from onnxhead.reference import Reference, deviation, refer
 from onnxhead_runtime import Prediction
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label
 
-VECTORS = "vectors.json"
+_VECTORS = "vectors.json"
 _DATA_SET = "test_data_set_"
 _LOGITS_TOLERANCE, _PROBABILITIES_TOLERANCE = "logits_tolerance", "probabilities_tolerance"
 _FORMAT = "1"
@@ -79,7 +79,7 @@ def write_cases(cases: Sequence[Case], folder: Path) -> None:
     """Write `vectors.json`, and each case in the layout of ONNX's backend tests and as raw float32."""
     documents = ",\n".join(json.dumps(_document(case), ensure_ascii=False, allow_nan=False) for case in cases)
     text = f'{{"format": "{_FORMAT}", "cases": [\n{documents}\n]}}\n'
-    (folder / VECTORS).write_text(text, encoding="utf-8")
+    (folder / _VECTORS).write_text(text, encoding="utf-8")
     for number, case in enumerate(cases):
         data_set = folder / f"{_DATA_SET}{number}"
         data_set.mkdir()
@@ -129,15 +129,15 @@ def case_findings(
         ValueError: `vectors.json` is not as it is written; also KeyError and TypeError.
         OSError: A file is missing.
     """
-    document = json.loads((folder / VECTORS).read_bytes())
+    document = json.loads((folder / _VECTORS).read_bytes())
     stated = [(case["name"], len(case[FEATURES])) for case in document["cases"]]
     if document["format"] != _FORMAT or stated != [(name, len(rows)) for name, rows in _rows(head)]:
-        return [f"{VECTORS} must have format {_FORMAT} and the cases of docs/bundle.md, it has others"]
+        return [f"{_VECTORS} must have format {_FORMAT} and the cases of docs/bundle.md, it has others"]
     findings = []
     for number, case in enumerate(document["cases"]):
         exact = _answered(head, case["name"], _float32_rows(case[FEATURES], head.features))
         if not _states_the_same(case, exact):
-            findings.append(f"{VECTORS} states other answers than float64 for the case {exact.name}")
+            findings.append(f"{_VECTORS} states other answers than float64 for the case {exact.name}")
             continue
         findings += _data_set_findings(folder / f"{_DATA_SET}{number}", _as_stated(case, exact))
         prediction, bounds = classify(exact.features), exact.exact
@@ -152,7 +152,7 @@ def case_findings(
 
 def _data_set_findings(folder: Path, case: Case) -> list[str]:
     return [
-        f"{folder.name}/{name} is not what {VECTORS} states for the case {case.name}"
+        f"{folder.name}/{name} is not what {_VECTORS} states for the case {case.name}"
         for name, content in _data_set(case).items()
         if (folder / name).read_bytes() != content
     ]
