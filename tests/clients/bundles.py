@@ -25,11 +25,11 @@ def ship_bundles(folder: Path) -> dict[str, Path]:
 
 
 def ship_mutants(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
-    """Return bundles of which each is wrong in one way: numbers, a label, or a hash."""
+    """Return bundles of which each is wrong in one way: numbers, a label, a hash, or no cases."""
     shutil.rmtree(folder, ignore_errors=True)
     mutants = {
         name: Path(shutil.copytree(bundles["multilabel"], folder / name))
-        for name in ("model", "vector", "probability", "label", "hash")
+        for name in ("model", "vector", "probability", "label", "hash", "cases")
     }
     for name in ("model", "hash"):
         _change_weight(mutants[name])
@@ -37,6 +37,7 @@ def ship_mutants(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
     _change_vectors(mutants["vector"], "logits")
     _change_vectors(mutants["probability"], "probabilities")
     _change_labels(mutants["label"])
+    (mutants["cases"] / "vectors.json").write_text('{"format": "1", "cases": []}')
     return mutants
 
 

@@ -50,7 +50,7 @@ def hold(
             sys.exit(f"{client.target} must pass {name}, it answered {answer.status}:\n{answer.output}")
     for name, bundle in mutants.items():
         answer = client.run_check(project, bundle)
-        wanted = answer.status == 2 if name == "hash" else answer.status == 1 and answer.failed > 0
+        wanted = answer.status == 2 if name in {"hash", "cases"} else answer.status == 1 and answer.failed > 0
         if not wanted:
             sys.exit(
                 f"{client.target} must fail on a wrong {name}, it answered {answer.status}:\n{answer.output}"

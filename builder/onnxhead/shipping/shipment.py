@@ -173,10 +173,11 @@ def _prove(bundle: Path, head: Head) -> Check:
     """Do with the bundle what `verify` does."""
     check = check_model(bundle / MODEL, head)
     findings = bundle_damages(bundle) + answer_findings(bundle, head)
-    if findings or not check.passed:
+    if not check.passed:
+        findings.append(f"the largest errors are {check}")
+    if findings:
         raise VerificationError(
-            f"a model's answers must be within rounding of float64, the largest errors are {check}"
-            f"{''.join(f'; {finding}' for finding in findings)}; nothing was written: run onnxhead doctor "
-            "and try another onnxruntime"
+            f"what is shipped must answer within rounding of float64, it does not: {'; '.join(findings)}; "
+            "nothing was written: run onnxhead doctor and try another onnxruntime"
         )
     return check

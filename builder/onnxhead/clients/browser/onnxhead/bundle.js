@@ -75,7 +75,7 @@ export async function readBundle(folder) {
  */
 export async function readCases(folder) {
   const vectors = await readJson(folder, "vectors.json");
-  if (!Array.isArray(vectors?.cases)) {
+  if (!vectors?.cases?.length) {
     throw new BundleError(
       "vectors.json must have cases, this one has none: copy the bundle again, as a whole",
     );

@@ -50,6 +50,9 @@ std::vector<Case> read_cases(const std::filesystem::path& folder,
             cases.push_back(to_case(item));
             check_sizes(cases.back(), classifier);
         }
+        if (cases.empty()) {
+            throw std::invalid_argument("it has no cases");
+        }
         return cases;
     } catch (const std::exception& cause) {
         throw onnxhead::BundleError("a bundle must have a vectors.json as onnxhead ships it, " +

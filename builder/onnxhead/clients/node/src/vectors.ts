@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { type Label, readJson } from "./bundle.js";
+import { BundleError, type Label, readJson } from "./bundle.js";
 import type { Classifier } from "./classifier.js";
 import type { Prediction } from "./prediction.js";
 
@@ -36,10 +36,15 @@ interface Finding {
 /**
  * Reads the cases of a bundle.
  *
- * @throws {BundleError} vectors.json is missing or no JSON.
+ * @throws {BundleError} vectors.json is missing or no JSON, or has no cases.
  */
 export async function readCases(folder: string): Promise<Case[]> {
-  const { cases } = (await readJson(join(folder, "vectors.json"))) as { cases: Case[] };
+  const { cases } = (await readJson(join(folder, "vectors.json"))) as { cases?: Case[] };
+  if (!cases?.length) {
+    throw new BundleError(
+      `vectors.json must have cases, that of ${folder} has none: copy the bundle again, as a whole`,
+    );
+  }
   return cases;
 }
 

@@ -41,6 +41,9 @@ impl Vectors {
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let path = folder.as_ref().join("vectors.json");
         let vectors: Self = read_document(&path)?;
+        if vectors.cases.is_empty() {
+            return Err(Error::malformed(&path, "it has no cases"));
+        }
         match vectors.cases.iter().find(|case| !case.is_whole()) {
             None => Ok(vectors),
             Some(Case { name, .. }) => {

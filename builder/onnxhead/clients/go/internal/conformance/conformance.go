@@ -42,6 +42,9 @@ func Read(bundle string) ([]Case, error) {
 	if err := json.Unmarshal(data, &vectors); err != nil {
 		return nil, fmt.Errorf("%s must be as onnxhead ships it: %w", path, err)
 	}
+	if len(vectors.Cases) == 0 {
+		return nil, fmt.Errorf("%s must have cases, it has none: copy the bundle again, as a whole", path)
+	}
 	return vectors.Cases, nil
 }
 

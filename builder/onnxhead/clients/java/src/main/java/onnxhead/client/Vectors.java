@@ -21,7 +21,11 @@ record Vectors(List<Case> cases) {
    */
   static List<Case> read(Path folder) {
     try {
-      return Json.read(folder.resolve("vectors.json"), Vectors.class).cases;
+      List<Case> cases = Json.read(folder.resolve("vectors.json"), Vectors.class).cases;
+      if (cases == null || cases.isEmpty()) {
+        throw new JsonParseException("it has no cases");
+      }
+      return cases;
     } catch (IOException | JsonParseException cause) {
       throw new BundleException(
           "a bundle must have a vectors.json as onnxhead ships it, %s has none: %s"

@@ -37,4 +37,9 @@ internal class Case(
  *
  * @throws BundleException if they are missing or malformed
  */
-internal fun readCases(folder: Path): List<Case> = readJson<Vectors>(folder / "vectors.json").cases
+internal fun readCases(folder: Path): List<Case> {
+    val file = folder / "vectors.json"
+    return readJson<Vectors>(file).cases.ifEmpty {
+        throw BundleException("a bundle must have a $file as onnxhead ships it, it has no cases")
+    }
+}

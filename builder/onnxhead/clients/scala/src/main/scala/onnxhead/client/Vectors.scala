@@ -34,5 +34,12 @@ private[client] object Vectors {
     * @throws BundleException
     *   if they are missing or malformed
     */
-  def read(folder: Path): Seq[Case] = Json.readFile[Vectors](folder.resolve("vectors.json")).cases
+  def read(folder: Path): Seq[Case] = {
+    val file = folder.resolve("vectors.json")
+    val cases = Json.readFile[Vectors](file).cases
+    if (cases.isEmpty) {
+      throw new BundleException(s"a bundle must have a $file as onnxhead ships it, it has no cases")
+    }
+    cases
+  }
 }
