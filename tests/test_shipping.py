@@ -1,6 +1,7 @@
 """What `ship` writes: the bundle of docs/bundle.md, projects, signatures; and what `verify` finds in it."""
 
 import builtins
+import dataclasses
 import hashlib
 import json
 import re
@@ -22,7 +23,7 @@ from onnxhead.check import Check
 from onnxhead.reference import Deviation, deviation, refer
 from onnxhead.shipping import bundle as bundles
 from onnxhead.shipping.targets import CLIENTS, TARGETS
-from onnxhead.shipping.vectors import make_cases
+from onnxhead.shipping.vectors import make_cases, write_cases
 from onnxhead_runtime.errors import ModelError, VerificationError, WriteError
 
 ABC = ROOT / "models" / "abc.onnx"
@@ -399,6 +400,26 @@ def test_vectors_that_were_made_to_fit_are_found(key, change, bundle) -> None:
     restate(bundle)
     verification = onnxhead.verify(bundle)
     assert verification.findings == ["vectors.json states other answers than float64 for the case random"]
+
+
+def test_labels_of_another_type_are_found(shipped, tmp_path) -> None:
+    bundle = Path(shutil.copytree(shipped["binary"], tmp_path / "bundle"))
+    change_case(bundle, "labels", lambda labels: [None if label is None else int(label) for label in labels])
+    restate(bundle)
+    (finding,) = onnxhead.verify(bundle).findings
+    assert finding == "vectors.json states other answers than float64 for the case random"
+
+
+def test_vectors_from_a_machine_with_other_last_digits_hold(bundle) -> None:
+    cases = []
+    for case in make_cases(HEADS["text"]):
+        moved = dataclasses.replace(case.exact, logits=case.exact.logits + 1e-4 * case.exact.logits_bound)
+        cases.append(dataclasses.replace(case, exact=moved))
+    for folder in bundle.glob("test_data_set_*"):
+        shutil.rmtree(folder)
+    write_cases(cases, bundle)
+    restate(bundle)
+    assert onnxhead.verify(bundle).findings == []
 
 
 def test_another_description_is_found(bundle) -> None:
