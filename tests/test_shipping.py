@@ -328,6 +328,19 @@ def test_a_model_that_changes_while_it_is_shipped_is_refused(tmp_path, models, m
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_data_file_that_changes_while_it_is_shipped_is_refused(tmp_path, models, monkeypatch) -> None:
+    real = shutil.copyfile
+
+    def copy(source: Path, target: Path) -> None:
+        real(source, target)
+        if source.suffix == ".data":
+            target.write_bytes(bytes(source.stat().st_size))
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    with pytest.raises(ModelError, match="a model must stay as it is while it is shipped, .* has changed"):
+        onnxhead.ship(models["external"], "bundle", tmp_path / "out")
+
+
 def test_nothing_is_written_for_the_first_target_where_the_second_is_refused(
     command, random_head, tmp_path
 ) -> None:
@@ -366,14 +379,18 @@ def test_files_that_are_changed_missing_or_new_are_found(bundle) -> None:
     (bundle / "head.json").write_text("{}")
     (bundle / "vectors.json").unlink()
     (bundle / "test_data_set_0" / "more").write_text("")
-    findings = onnxhead.verify(bundle).findings
-    assert [finding.split(",")[0][:60] for finding in findings] == [
-        "vectors.json is stated in SHA256SUMS and is not there",
-        "test_data_set_0/more is there and not stated in SHA256SUMS",
-        "the SHA-256 of head.json is 44136fa355b3678a1146ad16f7e8649e",
+    shutil.rmtree(bundle / "test_data_set_1")
+    assert onnxhead.verify(bundle).findings == [
+        "stated in SHA256SUMS and not there: test_data_set_1/features.f32, test_data_set_1/input_0.pb, "
+        "test_data_set_1/logits.f32 and 6 more",
+        "there and not stated in SHA256SUMS: test_data_set_0/more",
+        "another SHA-256 than SHA256SUMS states: head.json",
     ]
+    (bundle / "SHA256SUMS").write_text("nothing")
+    assert onnxhead.verify(bundle).findings == ["SHA256SUMS must hold a hash per file: it is malformed"]
     (bundle / "SHA256SUMS").unlink()
-    assert onnxhead.verify(bundle).findings[0].startswith("SHA256SUMS must hold a hash per file")
+    (finding,) = onnxhead.verify(bundle).findings
+    assert finding == "SHA256SUMS must hold a hash per file: No such file or directory"
 
 
 def change_case(bundle: Path, key: str, change) -> None:
@@ -400,6 +417,14 @@ def test_vectors_that_were_made_to_fit_are_found(key, change, bundle) -> None:
     restate(bundle)
     verification = onnxhead.verify(bundle)
     assert verification.findings == ["vectors.json states other answers than float64 for the case random"]
+
+
+def test_a_file_that_no_server_asks_for_is_found(tmp_path) -> None:
+    bundle = onnxhead.ship(ABC, "triton", tmp_path / "out").path / "bundle"
+    (bundle / "model_repository" / "abc" / "1" / "more").write_text("")
+    restate(bundle)
+    (finding,) = onnxhead.verify(bundle).findings
+    assert finding == "model_repository/abc/1/more is not the model in model.onnx"
 
 
 def test_labels_of_another_type_are_found(shipped, tmp_path) -> None:
@@ -542,7 +567,10 @@ def keys(tmp_path_factory) -> dict[str, Path]:
     subprocess.run(
         ["openssl", "ec", "-in", paths["other"], "-pubout", "-out", folder / "other-public.pem"], check=True
     )
-    return {**paths, "other-public": folder / "other-public.pem"}
+    subprocess.run(
+        ["openssl", "rsa", "-in", paths["rsa"], "-pubout", "-out", folder / "rsa-public.pem"], check=True
+    )
+    return paths | {name: folder / f"{name}.pem" for name in ("other-public", "rsa-public")}
 
 
 @pytest.fixture
@@ -585,19 +613,38 @@ def test_a_missing_or_broken_signature_is_found(content, signed, keys) -> None:
     assert finding.startswith("bundle.sig is not there" if content is None else "bundle.sig does not hold")
 
 
-@pytest.mark.parametrize("name", ["public", "encrypted", "rsa", "missing"])
-def test_a_key_that_does_not_sign_is_refused(name, keys, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("name", "because"),
+    [
+        ("public", ""),
+        ("encrypted", ""),
+        ("rsa", "it is a key of another kind; "),
+        ("missing", "No such file or directory; "),
+    ],
+)
+def test_a_key_that_does_not_sign_is_refused(name, because, keys, tmp_path) -> None:
     key = keys.get(name, tmp_path / "missing.pem")
     with pytest.raises(
-        WriteError, match="signed with an elliptic-curve private key .* as PEM, not encrypted, .* is none"
+        WriteError,
+        match=f"signed with an elliptic-curve private key .* as PEM, not encrypted, .* is none: {because}",
     ):
         onnxhead.ship(ABC, "bundle", tmp_path / "out", sign=key)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["private", "rsa", "missing"])
-def test_a_key_that_does_not_verify_is_refused(name, signed, keys, tmp_path) -> None:
-    with pytest.raises(ModelError, match="checked with an elliptic-curve public key as PEM, .* is none"):
+@pytest.mark.parametrize(
+    ("name", "because"),
+    [
+        ("private", ""),
+        ("rsa", ""),
+        ("rsa-public", "it is a key of another kind; "),
+        ("missing", "No such file or directory; "),
+    ],
+)
+def test_a_key_that_does_not_verify_is_refused(name, because, signed, keys, tmp_path) -> None:
+    with pytest.raises(
+        ModelError, match=f"checked with an elliptic-curve public key as PEM, .* is none: {because}"
+    ):
         onnxhead.verify(signed, key=keys.get(name, tmp_path / "missing.pem"))
 
 

@@ -154,6 +154,10 @@ def verification_lines(verification: Verification) -> Iterator[str]:
     for finding in verification.findings:
         yield f"FOUND: {plain(finding)}"
     if verification.findings:
+        again = (
+            "build it again" if verification.path.is_file() else "copy it again as a whole, or ship it again"
+        )
+        yield f"{plain(str(verification.path))} is not as it was built: {again}"
         return
     what = "files, vectors" if verification.path.is_dir() else "weights, graph"
     yield f"{plain(str(verification.path))}: {what} and answers are as they were built"

@@ -171,7 +171,8 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
         proto = onnx.ModelProto.FromString(content)
     except DecodeError as cause:
         raise ModelError(
-            f"a model must be an ONNX file, {path} is none, or cut short: onnxhead build makes one of weights"
+            f"a model must be an ONNX file, {path} is none, or cut short: copy it again, or make one of "
+            "weights with onnxhead build"
         ) from cause
     if not proto.graph.node:
         raise ModelError(f"a model must have a graph with nodes, {path} ({len(content)} bytes) has none")

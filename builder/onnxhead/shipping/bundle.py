@@ -25,6 +25,7 @@ MODEL = "model.onnx"
 _DESCRIPTION = "head.json"
 _SUMS = "SHA256SUMS"
 _FORMAT = "1"
+_SHOWN = 3  # files in a finding
 _LARGEST_INTEGER = 2**53  # beyond it JavaScript has no integers
 
 
@@ -67,7 +68,7 @@ def find_bundle(folder: Path) -> Path:
 
 
 def bundle_damages(bundle: Path) -> list[str]:
-    """Compare the files of a bundle with the hashes that it states; one sentence per difference."""
+    """Compare the files of a bundle with the hashes that it states; one sentence per kind of difference."""
     for path in bundle.rglob("*"):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             return [f"{path.relative_to(bundle).as_posix()} must be a file, it is a link or something else"]
@@ -75,17 +76,21 @@ def bundle_damages(bundle: Path) -> list[str]:
         lines = (bundle / _SUMS).read_text(encoding="utf-8").splitlines()
         stated = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError) as cause:
-        return [f"{_SUMS} must hold a hash per file, it is missing or malformed: {cause}"]
+        reason = cause.strerror if isinstance(cause, OSError) else "it is malformed"
+        return [f"{_SUMS} must hold a hash per file: {reason}"]
     found = _hashes(bundle)
-    return [
-        *(f"{name} is stated in {_SUMS} and is not there" for name in sorted(stated.keys() - found.keys())),
-        *(f"{name} is there and not stated in {_SUMS}" for name in sorted(found.keys() - stated.keys())),
-        *(
-            f"the SHA-256 of {name} is {found[name]}, {_SUMS} states {stated[name]}"
-            for name in sorted(found.keys() & stated.keys())
-            if found[name] != stated[name]
-        ),
-    ]
+    changed = {name for name in found.keys() & stated.keys() if found[name] != stated[name]}
+    differences = {
+        f"stated in {_SUMS} and not there": stated.keys() - found.keys(),
+        f"there and not stated in {_SUMS}": found.keys() - stated.keys(),
+        f"another SHA-256 than {_SUMS} states": changed,
+    }
+    return [f"{what}: {_some(sorted(names))}" for what, names in differences.items() if names]
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def answer_findings(bundle: Path, head: Head) -> list[str]:

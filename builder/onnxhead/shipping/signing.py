@@ -23,7 +23,7 @@ def check_key(key: Path) -> Any:
     except Exception as cause:  # cryptography raises what it likes
         raise WriteError(
             "a bundle is signed with an elliptic-curve private key (P-256, P-384 or P-521) as PEM, not "
-            f"encrypted, {key} is none: {one_line(cause)}; make one with: "
+            f"encrypted, {key} is none: {_reason(cause)}; make one with: "
             "openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
         ) from cause
 
@@ -57,7 +57,7 @@ def signature_findings(bundle: Path, key: Path) -> list[str]:
     except Exception as cause:  # cryptography raises what it likes
         raise ModelError(
             f"a signature is checked with an elliptic-curve public key as PEM, {key} is none: "
-            f"{one_line(cause)}; get it with: openssl ec -in key.pem -pubout -out public.pem"
+            f"{_reason(cause)}; get it with: openssl ec -in key.pem -pubout -out public.pem"
         ) from cause
     try:
         config.set_hashing_config(_other_files(hashing)).verify(bundle, signature)
@@ -66,6 +66,12 @@ def signature_findings(bundle: Path, key: Path) -> list[str]:
         reason = "what was signed is another bundle" if "mismatch: [" in str(cause) else one_line(cause)
         return [f"{SIGNATURE} does not hold for {key}: {reason or type(cause).__name__}"]
     return []
+
+
+def _reason(cause: Exception) -> str:
+    if isinstance(cause, AttributeError):
+        return "it is a key of another kind"  # an RSA key, of which it asks the curve
+    return cause.strerror if isinstance(cause, OSError) and cause.strerror else one_line(cause)
 
 
 def _other_files(hashing: Any) -> Any:
