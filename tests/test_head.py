@@ -54,7 +54,8 @@ def test_any_real_array_becomes_float32_in_row_order(weight: object) -> None:
     assert head.weight.dtype.isnative
     assert head.weight.flags.c_contiguous
     assert head.weight.tolist() == W.tolist()
-    assert head.rounding == 0
+    assert [block.rounding for block in head.matrix.blocks()] == [0]
+    assert head.bias_rounding == 0
 
 
 def test_bfloat16_is_read() -> None:
@@ -73,7 +74,8 @@ def test_float32_in_row_order_is_not_copied_and_cannot_be_written_through() -> N
 
 def test_the_largest_rounding_of_float64_is_reported() -> None:
     head = Head([[0.1, 1.0], [0.5, 2.0]], [0.0, 1e-3])
-    assert head.rounding == max(abs(0.1 - float(np.float32(0.1))), abs(1e-3 - float(np.float32(1e-3))))
+    assert [block.rounding for block in head.matrix.blocks()] == [abs(0.1 - float(np.float32(0.1)))]
+    assert head.bias_rounding == abs(1e-3 - float(np.float32(1e-3)))
 
 
 def test_a_single_row_with_two_labels_is_a_binary_head() -> None:

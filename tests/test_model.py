@@ -1,5 +1,6 @@
 """Model files: what is in them, and every kind of damage."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import onnxhead
 from onnxhead import storage
 from onnxhead.compatibility import RELEASES, oldest_onnxruntime
 from onnxhead.model import open_model
+from onnxhead.scan import scan
 from onnxhead.summary import inspect
 from onnxhead_runtime.errors import HeadError, ModelError
 
@@ -35,7 +37,7 @@ def test_inspect_says_what_is_in_the_file(random_head, tmp_path) -> None:
     assert (summary.opset, summary.ir_version, summary.oldest_onnxruntime) == (13, 7, "1.6")
     assert (summary.labels, summary.link, summary.temperature) == (("a", "b", 3, 4.5), "ovr", 2.0)
     assert (summary.sha256, summary.size_bytes) == (report.sha256, report.size_bytes)
-    assert summary.weights_sha256 == head.metadata().weights_sha256
+    assert summary.weights_sha256 == scan(head.matrix, head.bias).sha256
 
 
 def test_inspect_describes_a_file_of_others(tmp_path) -> None:
@@ -216,8 +218,10 @@ def test_weights_that_are_not_finite_are_refused(abc, tmp_path) -> None:
         weight = abc.weight.copy()
         weight[1, 2] = np.nan
         model.graph.initializer[0].raw_data = weight.tobytes()
-        digest = onnxhead.head.weights_sha256(weight, abc.bias)
+        digest = hashlib.sha256(weight.tobytes() + abc.bias.tobytes()).hexdigest()
         model.metadata_props[-1].value = digest
 
+    path = edited(abc, tmp_path / "nan.onnx", edit)
+    assert onnxhead.verify(path).findings == ["weight must be finite, got nan at [1, 2]"]
     with pytest.raises(onnxhead.OnnxHeadError, match=re.escape("weight must be finite, got nan at [1, 2]")):
-        onnxhead.verify(edited(abc, tmp_path / "nan.onnx", edit))
+        onnxhead.read(path)

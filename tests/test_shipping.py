@@ -724,7 +724,11 @@ def test_the_ort_file_has_the_same_answers(name, models, tmp_path) -> None:
 
 def test_an_ort_file_with_wrong_answers_is_not_shipped(tmp_path, monkeypatch) -> None:
     wrong = Deviation(error=1.0, bound=0.5)
-    failed = Mock(return_value=Check(rows=1, logits=wrong, probabilities=wrong, uncertainty=0.0))
+    failed = Mock(
+        return_value=Check(
+            rows=1, classes=3, is_sample=False, logits=wrong, probabilities=wrong, uncertainty=0.0
+        )
+    )
     monkeypatch.setattr("onnxhead.shipping.bundle.check_model", failed)
     with pytest.raises(
         VerificationError, match=r"does not: abc\.ort is not the model in model\.onnx; nothing"

@@ -127,7 +127,7 @@ def test_wrong_numbers_are_never_saved(random_head, tmp_path, monkeypatch, is_ex
         monkeypatch.setattr(storage, "EXTERNAL_THRESHOLD_BYTES", 0)
     old = onnxhead.save(random_head(), tmp_path / "head.onnx")
     before = names(tmp_path), old.path.read_bytes()
-    wrong = Check(1, Deviation(2.0, 1.0), Deviation(0.0, 1.0), 0.0)
+    wrong = Check(1, 4, False, Deviation(2.0, 1.0), Deviation(0.0, 1.0), 0.0)
     monkeypatch.setattr(storage, "check_model", lambda *_: wrong)
     with pytest.raises(VerificationError, match=r"logits 2 \(bound 1\).* was not written"):
         onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
@@ -137,7 +137,7 @@ def test_wrong_numbers_are_never_saved(random_head, tmp_path, monkeypatch, is_ex
 def test_a_graph_with_wrong_numbers_is_found_before_it_is_saved(random_head, tmp_path, monkeypatch) -> None:
     """The check itself, not a stand-in: the composed graph forgets the bias."""
 
-    def compose_without_bias(head: onnxhead.Head):
+    def compose_without_bias(head: onnxhead.Head, *_: object):
         model = onnxhead.compose(head)
         model.graph.initializer[1].raw_data = bytes(4 * head.classes)
         return model

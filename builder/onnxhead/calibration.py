@@ -105,7 +105,7 @@ def calibrate(head: Head, features: Any, labels: Any) -> Calibration:
     truth = _truth(head, labels, len(logits))
     temperature = _minimise(logits, truth, head.link)
     calibrated = Head(
-        head.weight,
+        head.matrix,
         head.bias,
         labels=head.labels,
         link=head.link,

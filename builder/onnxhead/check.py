@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.head import Head
-from onnxhead.reference import Deviation, deviation, refer
+from onnxhead.reference import Deviation, deviation, link_bound, probabilities_bound, refer, refer_logits
 from onnxhead.rows import decision_rows
-from onnxhead_runtime import load
+from onnxhead_runtime import Classifier, links, load
 
+_SAMPLED_BYTES = 256 * 2**20
+_SAMPLED_ANSWERS = 2**23  # rows by classes: 32 MiB of logits
+_EXTREME_CLASSES, _RANDOM_CLASSES = 16, 1024
 _FIXED_ROWS, _RANDOM_ROWS, _NEAR_ROWS = 3, 13, 16
 _LARGEST_LOGIT = 2.0**100
 _LARGEST_FEATURE = 2.0**60
@@ -25,6 +28,8 @@ class Check:
 
     Attributes:
         rows: How many rows were compared.
+        classes: How many of the classes were compared with float64.
+        is_sample: Whether there are more, as of a large head.
         logits: The logit that uses most of its bound.
         probabilities: The probability that uses most of its bound.
         uncertainty: How far float32 arithmetic may be from float64 in the probabilities of rows near the
@@ -32,6 +37,8 @@ class Check:
     """
 
     rows: int
+    classes: int
+    is_sample: bool
     logits: Deviation
     probabilities: Deviation
     uncertainty: float
@@ -42,25 +49,73 @@ class Check:
         return self.logits.ratio <= 1 and self.probabilities.ratio <= 1
 
     def __str__(self) -> str:
+        sample = f" and a sample of {self.classes:,} classes" if self.is_sample else ""
         return (
             f"logits {self.logits.error:.2g} (bound {self.logits.bound:.2g}), "
             f"probabilities {self.probabilities.error:.2g} (bound {self.probabilities.bound:.2g}), "
-            f"on {self.rows} rows"
+            f"on {self.rows} rows{sample}"
         )
 
 
 def check_model(path: Path, head: Head) -> Check:
-    """Run a model file on the CPU and compare its answers with those of the head in float64."""
+    """Run a model file on the CPU and compare its answers with those of the head in float64.
+
+    Of a head of 256 MiB or more the logits of a sample of classes are compared, the extreme ones among them,
+    on a few rows; and every probability, with what float64 makes of the logits that the model gave.
+    """
+    classify = load(path, device="cpu")
+    if head.matrix.nbytes >= _SAMPLED_BYTES:
+        return _check_sample(classify, head)
     rows = checking_rows(head)
-    prediction = load(path, device="cpu")(rows)
+    prediction = classify(rows)
     exact = refer(head, rows)
     near = exact.probabilities_bound[_FIXED_ROWS + _RANDOM_ROWS :]
     return Check(
         len(rows),
+        head.classes,
+        False,
         deviation(prediction.logits, exact.logits, exact.logits_bound),
         deviation(prediction.probabilities, exact.probabilities, exact.probabilities_bound),
         float(near.max(initial=0.0)),
     )
+
+
+def _check_sample(classify: Classifier, head: Head) -> Check:
+    rows, classes = _sampled_rows(head), sampled_classes(head)
+    prediction = classify(rows)
+    exact, bound = refer_logits(head, rows, classes)
+    logits = deviation(prediction.logits[:, classes], exact, bound)
+    allowed = np.array(link_bound(head.classes))
+    probabilities = [
+        deviation(answer, links.probabilities(row, head.link, head.temperature), allowed)
+        for row, answer in zip(prediction.logits[:, None], prediction.probabilities[:, None], strict=True)
+    ]
+    return Check(
+        len(rows),
+        len(classes),
+        len(classes) < head.classes,
+        logits,
+        max(probabilities, key=lambda found: found.ratio),
+        float(probabilities_bound(bound, head.temperature, head.classes).max()),
+    )
+
+
+def sampled_classes(head: Head) -> NDArray[np.intp]:
+    """Return the classes to check of a head too large for all: the extreme ones, and some at random."""
+    count = min(_EXTREME_CLASSES, head.classes)
+    extreme = [
+        np.argpartition(values, -count)[-count:]
+        for values in (head.matrix.largest, -head.matrix.largest, head.bias, -head.bias)
+    ]
+    random = np.random.default_rng(0).integers(head.classes, size=_RANDOM_CLASSES)
+    return np.unique(np.concatenate([*extreme, random, [0, head.classes - 1]]))
+
+
+def _sampled_rows(head: Head) -> NDArray[np.float32]:
+    """Return few of the rows, fewer for very many classes: random, near the decision, ones, zeros."""
+    rows = checking_rows(head)
+    order = [*range(_FIXED_ROWS, _FIXED_ROWS + 3), -1, 1, 2, 0]
+    return rows[order[: max(2, _SAMPLED_ANSWERS // head.classes)]]
 
 
 def checking_rows(head: Head) -> NDArray[np.float32]:
@@ -72,7 +127,7 @@ def checking_rows(head: Head) -> NDArray[np.float32]:
     random = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, head.features), np.float32)
     ones = np.ones((1, head.features), np.float32)
     rows = np.concatenate([0 * ones, ones, -ones, random])
-    largest = 4.0 * head.features * float(max(-head.weight.min(), head.weight.max()))
+    largest = 4.0 * head.features * float(head.matrix.largest.max())
     if largest > _LARGEST_LOGIT:
         rows *= np.float32(2.0 ** np.floor(np.log2(_LARGEST_LOGIT / largest)))
     return np.concatenate([rows, near_decision(head)])
@@ -80,10 +135,9 @@ def checking_rows(head: Head) -> NDArray[np.float32]:
 
 def near_decision(head: Head) -> NDArray[np.float32]:
     """Return random rows near the decision, float32 (rows, features), where float32 has them."""
-    # the first of two classes may be zero, which tells nothing; of very many classes a sample is enough
-    first = 1 if head.classes == 2 and not head.weight[0].any() else 0
-    step = max(1, head.weight.size // _SAMPLED_VALUES)
-    weight, bias = (part[first::step].astype(np.float64) for part in (head.weight, head.bias))
+    # of very many classes a sample is enough
+    sample = slice(None, None, max(1, head.classes * head.features // _SAMPLED_VALUES))
+    weight, bias = head.matrix.some(sample).astype(np.float64), head.bias[sample].astype(np.float64)
     rows = decision_rows(weight, bias, head.temperature, _NEAR_ROWS)
     near: NDArray[np.float32] = rows[np.abs(rows).max(axis=1) < _LARGEST_FEATURE].astype(np.float32)
     return near

@@ -8,12 +8,18 @@ docs/format.md is the specification.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from onnxhead.head import Head, little_endian_bytes
+from onnxhead.head import Head
+from onnxhead.parameters import little_endian_bytes
+from onnxhead.scan import scan
 from onnxhead_runtime.contract import (
     BIAS,
     FEATURES,
@@ -22,6 +28,7 @@ from onnxhead_runtime.contract import (
     TEMPERATURE,
     WEIGHT,
     Link,
+    Metadata,
 )
 from onnxhead_runtime.errors import HeadError
 
@@ -42,10 +49,25 @@ _LINK_OPERATORS: dict[Link, list[tuple[str, str]]] = {
 }
 
 
-def compose(head: Head) -> onnx.ModelProto:
-    """Return the head as one ONNX model with its weights inside.
+class Place(NamedTuple):
+    """Where the bytes of a tensor lie: in which file beside the model, from which byte on."""
+
+    location: str
+    offset: int
+
+
+def compose(
+    head: Head, weights_sha256: str | None = None, weight: Place | None = None, bias: Place | None = None
+) -> onnx.ModelProto:
+    """Return the head as an ONNX model.
 
     The same head gives the same bytes on every machine.
+
+    Args:
+        head: The head.
+        weights_sha256: The hash of weight and bias; None to compute it.
+        weight: Where the weight is; None to put it into the model.
+        bias: The same for the bias.
 
     Raises:
         HeadError: The weights are beyond the 2 GiB that a protobuf message can hold.
@@ -57,28 +79,14 @@ def compose(head: Head) -> onnx.ModelProto:
         >>> [output.name for output in model.graph.output]
         ['logits', 'probabilities']
     """
-    if head.weight.nbytes > PROTOBUF_LIMIT_BYTES - 2**24:
+    if weight is None and head.matrix.nbytes > PROTOBUF_LIMIT_BYTES - 2**24:
         raise HeadError(
-            f"a model in memory must be below 2 GiB, weight has {head.weight.nbytes / 2**30:.1f} GiB; "
+            f"a model in memory must be below 2 GiB, weight has {head.matrix.nbytes / 2**30:.1f} GiB; "
             "save(head, path) writes it beside the model"
         )
-    weight = TensorProto(raw_data=bytes(little_endian_bytes(head.weight)))
-    return _model(head, weight)
-
-
-def compose_external(head: Head, location: str) -> onnx.ModelProto:
-    """Return the model of a head whose weight is the whole of the file `location` beside it."""
-    weight = TensorProto(data_location=TensorProto.EXTERNAL)
-    for key, value in (("location", location), ("offset", "0"), ("length", str(head.weight.nbytes))):
-        weight.external_data.add(key=key, value=value)
-    return _model(head, weight)
-
-
-def _model(head: Head, weight: TensorProto) -> onnx.ModelProto:
-    bias = TensorProto(raw_data=bytes(little_endian_bytes(head.bias)))
     initializers = [
-        _describe(weight, WEIGHT, head.weight.shape),
-        _describe(bias, BIAS, head.bias.shape),
+        _external(WEIGHT, head.matrix.shape, weight) if weight else _inline(WEIGHT, head.weight),
+        _external(BIAS, head.bias.shape, bias) if bias else _inline(BIAS, head.bias),
     ]
     if head.temperature != 1:
         initializers.append(helper.make_tensor(TEMPERATURE, TensorProto.FLOAT, (), [head.temperature]))
@@ -95,7 +103,9 @@ def _model(head: Head, weight: TensorProto) -> onnx.ModelProto:
         ir_version=IR_VERSION,
         producer_name="onnxhead",
     )
-    for key, value in head.metadata().to_props().items():
+    digest = weights_sha256 or scan(head.matrix, head.bias).sha256
+    metadata = Metadata(head.labels, head.link, head.temperature, digest)
+    for key, value in metadata.to_props().items():
         model.metadata_props.add(key=key, value=value)
     return model
 
@@ -114,11 +124,20 @@ def _nodes(head: Head) -> Iterator[onnx.NodeProto]:
         last = output
 
 
-def _describe(tensor: TensorProto, name: str, shape: tuple[int, ...]) -> TensorProto:
-    tensor.name = name
-    tensor.data_type = TensorProto.FLOAT
-    tensor.dims.extend(shape)
+def _inline(name: str, array: NDArray[np.float32]) -> TensorProto:
+    return _tensor(name, array.shape, raw_data=bytes(little_endian_bytes(array)))
+
+
+def _external(name: str, shape: tuple[int, ...], place: Place) -> TensorProto:
+    tensor = _tensor(name, shape, data_location=TensorProto.EXTERNAL)
+    length = 4 * math.prod(shape)
+    for key, value in (("location", place.location), ("offset", place.offset), ("length", length)):
+        tensor.external_data.add(key=key, value=str(value))
     return tensor
+
+
+def _tensor(name: str, shape: tuple[int, ...], **data: Any) -> TensorProto:
+    return TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, **data)
 
 
 def _batch_of(name: str, width: int) -> onnx.ValueInfoProto:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -21,11 +22,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 import onnxhead_runtime
-from onnxhead.graph import compose, compose_external
-from onnxhead.head import Head, weights_sha256
+from onnxhead.graph import Place, compose
+from onnxhead.head import Head
+from onnxhead.parameters import Weight
+from onnxhead.scan import Scan, scan
 from onnxhead_runtime import Classifier
 from onnxhead_runtime.contract import BIAS, FORMAT_KEY, WEIGHT, Metadata
-from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.errors import HeadError, ModelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +81,14 @@ class ModelFile:
         return metadata
 
     @cached_property
-    def parameters(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Weight (classes, features) and bias (classes,), as they are in the file.
+    def weight(self) -> Weight:
+        """The weight, as it is in the file.
 
         Raises:
-            ModelError: One is missing, not float32, or shorter than its shape.
+            ModelError: It is missing, not float32, or shorter than its shape.
+            HeadError: It is no matrix of finite numbers.
         """
-        return self._read(WEIGHT), self._read(BIAS)
+        return Weight(self._read(WEIGHT))
 
     def head(self) -> Head:
         """Return the head whose model this is.
@@ -94,17 +98,15 @@ class ModelFile:
             HeadError: The parameters are not finite.
         """
         metadata = self.metadata
-        weight, bias = self.parameters
         head = Head(
-            weight,
-            bias,
+            self.weight,
+            self._read(BIAS),
             labels=metadata.labels,
             link=metadata.link,
             temperature=metadata.temperature,
             origin=str(self.path),
         )
-        data = self.data_paths
-        expected = compose_external(head, data[0].name) if data else compose(head)
+        expected = compose(head, metadata.weights_sha256, self._place(WEIGHT), self._place(BIAS))
         for part in ("graph", "opset_import", "ir_version"):
             if getattr(expected, part) != getattr(self.proto, part):
                 raise ModelError(
@@ -113,22 +115,40 @@ class ModelFile:
                 )
         return head
 
+    @cached_property
+    def scan(self) -> Scan:
+        """What reading the weight once finds.
+
+        Raises:
+            ModelError: The weight or the bias is missing, not float32, or shorter than its shape.
+            HeadError: The weight is not finite.
+        """
+        return scan(self.weight, self._read(BIAS))
+
     def damages(self) -> list[str]:
         """Compare the hashes that the file states with its content; one sentence per difference."""
         stated = self.metadata.weights_sha256
-        digest = weights_sha256(*self.parameters)
-        found = []
+        try:
+            digest, weight_digest = self.scan.sha256, self.scan.weight_sha256
+        except HeadError as error:
+            return [str(error)]
+        found = [
+            f"the SHA-256 of {path.name} begins with {weight_digest[:12]}, its name states another"
+            for path in filter(_is_data, self.data_paths)
+            if not is_named_after(path.name, weight_digest)
+        ]
         if digest != stated:
-            found.append(f"the SHA-256 of weight and bias is {digest}, the file states {stated or 'none'}")
-        for path in self.data_paths:
-            digest = file_sha256(path)
-            if not is_named_after(path.name, digest):
-                found.append(f"the SHA-256 of {path.name} begins with {digest[:12]}, its name states another")
+            found.insert(0, f"the SHA-256 of weight and bias is {digest}, the file states {stated or 'none'}")
         return found
 
     @cached_property
     def _initializers(self) -> dict[str, TensorProto]:
         return {tensor.name: tensor for tensor in self.proto.graph.initializer}
+
+    def _place(self, name: str) -> Place | None:
+        """Return where a parameter lies; None where it is in the model."""
+        tensor = self._initializers[name]
+        return Place(_location(tensor), _offset(tensor)) if _is_external(tensor) else None
 
     def _read(self, name: str) -> NDArray[np.float32]:
         tensor = self._initializers.get(name)
@@ -137,17 +157,19 @@ class ModelFile:
         shape = tuple(tensor.dims)
         if any(length < 1 for length in shape):
             raise ModelError(f"{name} must have positive lengths, {self.path} has shape {shape}")
-        data = self._read_external(tensor) if _is_external(tensor) else tensor.raw_data
-        if len(data) != 4 * math.prod(shape):
-            raise ModelError(
-                f"{name} {shape} must have {4 * math.prod(shape)} bytes of data, {self.path} has {len(data)}"
-            )
+        length = 4 * math.prod(shape)
+        data = self._read_external(tensor, length) if _is_external(tensor) else tensor.raw_data
+        if len(data) != length:
+            raise ModelError(f"{name} {shape} must have {length} bytes of data, {self.path} has {len(data)}")
         return np.frombuffer(data, "<f4").astype(np.float32, copy=False).reshape(shape)
 
-    def _read_external(self, tensor: TensorProto) -> memoryview | bytes:
+    def _read_external(self, tensor: TensorProto, length: int) -> memoryview | bytes:
+        """Return the bytes of a tensor beside the model: a whole data file, or a part of another's file."""
         path = self.path.with_name(_location(tensor))
         try:
-            return np.memmap(path, np.uint8, mode="r").data
+            content = np.memmap(path, np.uint8, mode="r").data
+            offset = _offset(tensor)
+            return content if _is_data(path) else content[offset : offset + length]
         except ValueError:  # an empty file has no map
             return b""
         except OSError as cause:
@@ -187,6 +209,7 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     allow_tf32: bool = False,
+    mmap: bool | Literal["auto"] = "auto",
 ) -> Classifier:
     """Open a model file to run it, its structure checked first.
 
@@ -200,6 +223,7 @@ def load(
         threads: How many threads a call computes with on the CPU; None for one per core that this process
             may use.
         allow_tf32: Let a GPU round to TF32: faster, and no longer within the float32 bound.
+        mmap: Whether weights beside the model stay in their file; `auto`: from 256 MiB on.
 
     Raises:
         ModelError: The file is missing, broken, or does not have the contract's input and outputs.
@@ -210,7 +234,7 @@ def load(
         ['C']
     """
     open_model(path)
-    return onnxhead_runtime.load(path, device=device, threads=threads, allow_tf32=allow_tf32)
+    return onnxhead_runtime.load(path, device=device, threads=threads, allow_tf32=allow_tf32, mmap=mmap)
 
 
 def _check_text(proto: onnx.ModelProto, path: Path) -> None:
@@ -263,6 +287,16 @@ def _is_external(tensor: TensorProto) -> bool:
 
 def _location(tensor: TensorProto) -> str:
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
+def _offset(tensor: TensorProto) -> int:
+    text = next((entry.value for entry in tensor.external_data if entry.key == "offset"), "0")
+    return int(text) if text.isdecimal() else 0  # which is not what onnxhead writes, and refused as such
+
+
+def _is_data(path: Path) -> bool:
+    """Tell whether a file beside a model is one that onnxhead wrote, of which the name states the hash."""
+    return path.suffix == ".data"
 
 
 def is_named_after(name: str, digest: str) -> bool:

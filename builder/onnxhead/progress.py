@@ -14,15 +14,15 @@ Report = Callable[[int, int | None], None]
 
 
 @contextlib.contextmanager
-def shown(quiet: bool) -> Iterator[Report | None]:
-    """Show progress on standard error while the block runs; the block reports rows done and their total."""
+def shown(quiet: bool, unit: str = "rows") -> Iterator[Report | None]:
+    """Show progress on standard error while the block runs; the block reports units done and their total."""
     if quiet:
         yield None
     elif sys.stderr.isatty():
-        with _bar() as report:
+        with _bar(unit) as report:
             yield report
     else:
-        yield _Lines()
+        yield _Lines(unit)
 
 
 @contextlib.contextmanager
@@ -40,14 +40,14 @@ def ended_by_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bar() -> Iterator[Report]:
+def _bar(unit: str) -> Iterator[Report]:
     from rich import progress
     from rich.console import Console
 
     columns = (
         progress.BarColumn(),
         progress.TaskProgressColumn(),
-        progress.TextColumn("{task.completed:,} rows"),
+        progress.TextColumn(f"{{task.completed:,}} {unit}"),
         progress.TextColumn("{task.fields[speed]}"),
         progress.TimeRemainingColumn(),
     )
@@ -56,7 +56,7 @@ def _bar() -> Iterator[Report]:
         begun = _Begun()
 
         def report(done: int, total: int | None) -> None:
-            bar.update(task, completed=done, total=total, speed=f"{begun.rows_per_second(done):,.0f} rows/s")
+            bar.update(task, completed=done, total=total, speed=f"{begun.per_second(done):,.0f} {unit}/s")
 
         yield report
 
@@ -64,26 +64,27 @@ def _bar() -> Iterator[Report]:
 class _Lines:
     """Prints a line every ten seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
         self._begun = _Begun()
         self._next = time.monotonic() + _LINE_SECONDS
 
     def __call__(self, done: int, total: int | None) -> None:
-        speed = self._begun.rows_per_second(done)
+        speed = self._begun.per_second(done)
         if time.monotonic() < self._next:
             return
         self._next += _LINE_SECONDS
         left = f" of {total:,}, {(total - done) / speed:,.0f} s left" if total and speed else ""
-        print(f"{done:,} rows{left}, {speed:,.0f} rows/s", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{done:,} {self._unit}{left}, {speed:,.0f} {self._unit}/s", file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _Begun:
-    """When the first report came, and of how many rows: a run that goes on begins with some."""
+    """When the first report came, and of how many: a run that goes on begins with some."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
 
-    def rows_per_second(self, done: int) -> float:
+    def per_second(self, done: int) -> float:
         now = time.monotonic()
         if self._first is None:
             self._first = now, done

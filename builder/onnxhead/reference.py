@@ -6,7 +6,9 @@ Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1). The bound
 worst seen in practice is below 5. Products may also underflow, to zero on devices that flush denormals:
 2**-126, the smallest normal number, for each of the n + 1 terms.
 
-The link magnifies an error of the logits at most by 2 / temperature, and adds its own rounding: 1e-6.
+The link magnifies an error of the logits at most by 2 / temperature, and adds its own rounding: 1e-6, and
+for more than 281 classes sqrt(classes) * 2**-24, as the rounding errors of a sum grow with the square root of
+its length (Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, 2019).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from onnxhead_runtime import links
 
 _UNIT_ROUNDOFF = 2.0**-24
 _SMALLEST_NORMAL = 2.0**-126
+_LINK_ROUNDING = 1e-6
 _BLOCK_VALUES = 2**22  # float64 copies of the weight are made 32 MiB at a time
 
 
@@ -68,24 +71,48 @@ def refer(head: Head, features: NDArray[np.float32]) -> Reference:
         >>> exact.logits.round(3), exact.probabilities.round(3)
         (array([[0.5 , 0.34, 2.41]]), array([[0.116, 0.099, 0.785]]))
     """
-    rows = features.astype(np.float64)
-    logits = np.empty((len(rows), head.classes))
-    magnitude = np.empty_like(logits)
-    step = max(1, _BLOCK_VALUES // head.features)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for start in range(0, head.classes, step):
-            block = slice(start, start + step)
-            weight, bias = head.weight[block].astype(np.float64), head.bias[block].astype(np.float64)
-            logits[:, block] = rows @ weight.T + bias
-            magnitude[:, block] = np.abs(rows) @ np.abs(weight).T + np.abs(bias)
-    logits_bound = 16 * _UNIT_ROUNDOFF * magnitude + (head.features + 1) * _SMALLEST_NORMAL
-    widest = logits_bound.max(axis=1, keepdims=True)
+    logits, logits_bound = refer_logits(head, features, np.arange(head.classes))
     return Reference(
         logits,
         links.probabilities(logits, head.link, head.temperature),
         logits_bound,
-        2 * widest / head.temperature + 1e-6,
+        probabilities_bound(logits_bound, head.temperature, head.classes),
     )
+
+
+def refer_logits(
+    head: Head, features: NDArray[np.float32], classes: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the exact logits of some classes, and their bounds, both (batch, len(classes))."""
+    rows = features.astype(np.float64)
+    logits = np.empty((len(rows), len(classes)))
+    magnitude = np.empty_like(logits)
+    step = max(1, _BLOCK_VALUES // head.features)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, len(classes), step):
+            block = slice(start, start + step)
+            weight = head.matrix.some(classes[block]).astype(np.float64)
+            bias = head.bias[classes[block]].astype(np.float64)
+            logits[:, block] = rows @ weight.T + bias
+            magnitude[:, block] = np.abs(rows) @ np.abs(weight).T + np.abs(bias)
+    return logits, 16 * _UNIT_ROUNDOFF * magnitude + (head.features + 1) * _SMALLEST_NORMAL
+
+
+def probabilities_bound(
+    logits_bound: NDArray[np.float64], temperature: float, classes: int
+) -> NDArray[np.float64]:
+    """Return the bound of every probability of a row, (batch, 1), from those of its logits."""
+    return np.asarray(2 * logits_bound.max(axis=1, keepdims=True) / temperature + link_bound(classes))
+
+
+def link_bound(classes: int) -> float:
+    """Return the bound of probabilities beside what comes from their logits.
+
+    Example:
+        >>> link_bound(100), round(link_bound(10**6), 7)
+        (1e-06, 5.96e-05)
+    """
+    return max(_LINK_ROUNDING, float(np.sqrt(classes)) * _UNIT_ROUNDOFF)
 
 
 def deviation(

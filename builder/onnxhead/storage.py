@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import IO
 
 from onnxhead.check import Check, check_model
-from onnxhead.graph import compose, compose_external
-from onnxhead.head import Folding, Head, little_endian_bytes
+from onnxhead.graph import Place, compose
+from onnxhead.head import Folding, Head
+from onnxhead.parameters import LARGE_BYTES
+from onnxhead.scan import Progress, Scan, scan
 from onnxhead_runtime.contract import Label, Link
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
-EXTERNAL_THRESHOLD_BYTES = 64 * 2**20
-_CHUNK_BYTES = 8 * 2**20
+EXTERNAL_THRESHOLD_BYTES = LARGE_BYTES
 _SEARCHED_BYTES = 256 * 2**20  # a model whose weight is elsewhere is smaller
 
 
@@ -67,15 +68,20 @@ class Report:
     check: Check
 
 
-def save(head: Head, path: str | os.PathLike[str]) -> Report:
+def save(head: Head, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Report:
     """Compose the head's model, verify it in onnxruntime, and write it to `path`.
 
     Folders that are missing are made. A weight of 64 MiB or more goes to `NAME.<hash>.data` beside the model.
     What was at `path` stays whole until it is replaced, whatever happens; a symbolic link there is replaced,
     not followed.
 
+    Args:
+        head: The head. A large weight is read once, a block at a time.
+        path: The .onnx file.
+        progress: Called as a weight goes to its data file, with the number of classes written and of all.
+
     Raises:
-        HeadError: `head` is no Head.
+        HeadError: `head` is no Head, or a large weight holds NaN, infinity or values beyond float32.
         WriteError: `path` does not end in .onnx or cannot be written.
         VerificationError: The model's answers are beyond the bound of rounding; nothing was replaced.
         ProviderError: onnxruntime is missing.
@@ -93,7 +99,7 @@ def save(head: Head, path: str | os.PathLike[str]) -> Report:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(target):
             try:
-                return _replace(head, target)
+                return _replace(head, target, progress)
             finally:
                 _remove_leftovers(target)
     except OSError as cause:
@@ -111,9 +117,13 @@ def _check_name(target: Path) -> None:
         raise WriteError(f"a model's file name must be printable text without backslashes, got {name!r}")
 
 
-def _replace(head: Head, target: Path) -> Report:
-    data_path = _write_data(head, target) if head.weight.nbytes >= EXTERNAL_THRESHOLD_BYTES else None
-    model = compose_external(head, data_path.name) if data_path else compose(head)
+def _replace(head: Head, target: Path, progress: Progress | None) -> Report:
+    if head.matrix.nbytes >= EXTERNAL_THRESHOLD_BYTES:
+        data_path, found = _write_data(head, target, progress)
+        place = Place(data_path.name, 0)
+    else:
+        data_path, found, place = None, scan(head.matrix, head.bias), None
+    model = compose(head, found.sha256, place)
     content = model.SerializeToString(deterministic=True)
     with _temporary(_model_temporary(target)) as file:
         file.write(content)
@@ -126,7 +136,7 @@ def _replace(head: Head, target: Path) -> Report:
             )
         Path(file.name).replace(target)
     _sync_folder(target.parent)
-    size = len(content) + (head.weight.nbytes if data_path else 0)
+    size = len(content) + (head.matrix.nbytes if data_path else 0)
     return Report(
         path=target,
         data_path=data_path,
@@ -139,24 +149,19 @@ def _replace(head: Head, target: Path) -> Report:
         labels=head.labels,
         link=head.link,
         temperature=head.temperature,
-        rounding=head.rounding,
+        rounding=max(found.rounding, head.bias_rounding),
         check=check,
     )
 
 
-def _write_data(head: Head, target: Path) -> Path:
-    content = little_endian_bytes(head.weight)
-    digest = hashlib.sha256()
+def _write_data(head: Head, target: Path, progress: Progress | None) -> tuple[Path, Scan]:
     with _temporary(_data_temporary(target)) as file:
-        for start in range(0, len(content), _CHUNK_BYTES):
-            chunk = content[start : start + _CHUNK_BYTES]
-            digest.update(chunk)
-            file.write(chunk)
+        found = scan(head.matrix, head.bias, file.write, progress)
         _sync(file)
-        path = target.with_name(f"{target.stem}.{digest.hexdigest()[:12]}.data")
+        path = target.with_name(f"{target.stem}.{found.weight_sha256[:12]}.data")
         Path(file.name).replace(path)
     _sync_folder(target.parent)
-    return path
+    return path, found
 
 
 @contextlib.contextmanager

@@ -61,8 +61,16 @@ def to_batch(array: NDArray[Any], width: int, error: type[OnnxHeadError]) -> NDA
     return batch
 
 
-def to_float32(array: NDArray[Any], name: str, error: type[OnnxHeadError]) -> NDArray[np.float32]:
+def to_float32(
+    array: NDArray[Any], name: str, error: type[OnnxHeadError], first: int = 0
+) -> NDArray[np.float32]:
     """Return `array` as float32 in row order, the array itself where it is that already.
+
+    Args:
+        array: Numbers.
+        name: What they are, for the message.
+        error: The exception to raise.
+        first: The index of the first row, for the message.
 
     Raises:
         error: A finite value lies beyond the range of float32.
@@ -72,7 +80,7 @@ def to_float32(array: NDArray[Any], name: str, error: type[OnnxHeadError]) -> ND
         where = tuple(int(i) for i in np.argwhere(lost)[0])
         raise error(
             f"{name} must fit float32 (largest {np.finfo(np.float32).max:.4g}), "
-            f"got {array[where]:.4g} at {list(where)}"
+            f"got {array[where]:.4g} at {[*(i + first for i in where[:1]), *where[1:]]}"
         )
     return rounded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,7 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     allow_tf32: bool = False,
+    mmap: bool | Literal["auto"] = "auto",
 ) -> Classifier:
     """Open a model file.
 
@@ -44,6 +45,9 @@ def load(
             may use, by its affinity and its control group's quota. Small batches take one in any case.
         allow_tf32: Let a GPU round features and weights to TF32, 10 bits of mantissa: faster, and no
             longer within the float32 bound.
+        mmap: Whether weights beside the model stay in their file, mapped: the model is loaded at once,
+            processes share one copy, and small batches take longer. Otherwise they are read and packed.
+            `auto`: from 256 MiB on.
 
     Raises:
         ModelError: The file is missing, broken, or does not have the contract's input and outputs.
@@ -59,7 +63,7 @@ def load(
         >>> prediction.labels
         ['C']
     """
-    return Classifier(path, device, threads, allow_tf32)
+    return Classifier(path, device, threads, allow_tf32, mmap)
 
 
 class Classifier:
@@ -83,10 +87,11 @@ class Classifier:
         device: str = "auto",
         threads: int | None = None,
         allow_tf32: bool = False,
+        mmap: bool | Literal["auto"] = "auto",
     ) -> None:
         """Open the file; `load` is the same and documents the arguments."""
         self._path = os.path.join(os.getcwd(), path)
-        self._options = (device, threads, allow_tf32)
+        self._options = (device, threads, allow_tf32, mmap)
         session, self.device = self._open()
         self._contract = read_contract(session, self._path)
         self._runner: Runner | None = Runner(session, self.device, len(self._contract.classes))
@@ -215,8 +220,8 @@ class Classifier:
         Raises:
             ModelError: The file has been replaced since it was loaded.
         """
-        device, _, allow_tf32 = self._options
-        other = Classifier(self._path, device, threads, allow_tf32)
+        device, _, allow_tf32, mmap = self._options
+        other = Classifier(self._path, device, threads, allow_tf32, mmap)
         other._check_same(self._contract)
         return other
 

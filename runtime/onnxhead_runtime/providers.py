@@ -13,10 +13,11 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from onnxhead_runtime.errors import ModelError, ProviderError
 from onnxhead_runtime.threads import configure_threads
@@ -60,7 +61,11 @@ CUDA = Provider("cuda", "CUDAExecutionProvider", {"use_tf32": "0"})
 
 
 def open_session(
-    path: str, device: str = "auto", threads: int | None = None, allow_tf32: bool = False
+    path: str,
+    device: str = "auto",
+    threads: int | None = None,
+    allow_tf32: bool = False,
+    mmap: bool | Literal["auto"] = "auto",
 ) -> tuple[Any, str]:
     """Open an `onnxruntime.InferenceSession` for the file.
 
@@ -69,6 +74,7 @@ def open_session(
         device: `cpu`, `cuda`, `cuda:N`, or `auto` for CUDA where it starts and the CPU elsewhere.
         threads: How many threads compute on the CPU; None for one per core that this process may use.
         allow_tf32: Let a GPU round to TF32.
+        mmap: Whether weights beside the model stay in their file; `auto` for large ones.
 
     Returns:
         The session and the device that it uses: `cpu` or `cuda:N`.
@@ -82,19 +88,21 @@ def open_session(
         raise ProviderError(f"device must be auto, cpu, cuda or cuda:N, got {device!r}")
     if threads is not None and threads < 1:
         raise ProviderError(f"threads must be at least 1, got {threads}")
+    ort = import_onnxruntime()
+    options = partial(_session_options, ort, threads, _is_mapped(path, mmap))
     if device == "cpu":
-        return _open_cpu(path, threads), "cpu"
+        return _open_cpu(ort, path, options), "cpu"
     index = int(match[1] or 0)
     if device != "auto":
-        return _open_cuda(path, index, threads, allow_tf32), f"cuda:{index}"
-    if CUDA.name in import_onnxruntime().get_available_providers():
+        return _open_cuda(ort, path, options, index, allow_tf32), f"cuda:{index}"
+    if CUDA.name in ort.get_available_providers():
         try:
-            return _open_cuda(path, index, threads, allow_tf32), f"cuda:{index}"
+            return _open_cuda(ort, path, options, index, allow_tf32), f"cuda:{index}"
         except ProviderError as reason:
             import logging  # here, since it costs a hundredth of a cold start
 
             logging.getLogger(__name__).warning("device auto takes the CPU: %s", reason)
-    return _open_cpu(path, threads), "cpu"
+    return _open_cpu(ort, path, options), "cpu"
 
 
 def import_onnxruntime() -> ModuleType:
@@ -162,20 +170,27 @@ def reinstall_command(extra: str) -> str:
     return f'pip uninstall -y {names} && pip install "onnxhead[{extra}]"'
 
 
-def _open_cpu(path: str, threads: int | None) -> Any:
-    ort = import_onnxruntime()
+def _is_mapped(path: str, mmap: bool | Literal["auto"]) -> bool:
+    if mmap == "auto":
+        return external_bytes(path) >= _MAPPED_BYTES
+    if isinstance(mmap, bool):
+        return mmap
+    raise ProviderError(f'mmap must be True, False or "auto", got {mmap!r}')
+
+
+def _open_cpu(ort: ModuleType, path: str, make_options: Callable[[], Any]) -> Any:
     try:
-        options = _session_options(ort, path, threads)
-        return ort.InferenceSession(path, options, providers=[CPU.name], enable_fallback=0)
+        return ort.InferenceSession(path, make_options(), providers=[CPU.name], enable_fallback=0)
     except Exception as cause:  # onnxruntime's exceptions have no public base
         raise ModelError(f"onnxruntime {ort.__version__} refuses {path}: {one_line(cause)}") from cause
 
 
-def _open_cuda(path: str, index: int, threads: int | None, allow_tf32: bool) -> Any:
-    ort = import_onnxruntime()
+def _open_cuda(
+    ort: ModuleType, path: str, make_options: Callable[[], Any], index: int, allow_tf32: bool
+) -> Any:
     _require_cuda_build(ort)
     missing = _preload_libraries(ort)
-    options = _session_options(ort, path, threads)
+    options = make_options()
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     precision = {"use_tf32": "1"} if allow_tf32 else {}
     try:
@@ -186,7 +201,9 @@ def _open_cuda(path: str, index: int, threads: int | None, allow_tf32: bool) -> 
             enable_fallback=0,
         )
     except Exception as cause:  # onnxruntime's exceptions have no public base
-        _open_cpu(path, threads)  # a file that no provider can load is the file's fault, and raises so
+        _open_cpu(
+            ort, path, make_options
+        )  # a file that no provider can load is the file's fault, and raises so
         reason = missing or one_line(cause)
         if _FALLBACK_DISABLED in reason:
             reason = "onnxruntime finds no NVIDIA GPU, or no driver that fits its CUDA"
@@ -229,14 +246,14 @@ def _not_started(index: int, reason: str) -> str:
     )
 
 
-def _session_options(ort: ModuleType, path: str, threads: int | None) -> Any:
+def _session_options(ort: ModuleType, threads: int | None, is_mapped: bool) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
     # what a call needs beside its outputs is small; an arena keeps the largest that it ever was
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     configure_threads(options, ort, threads)
-    if external_bytes(path) >= _MAPPED_BYTES:
+    if is_mapped:
         options.add_session_config_entry("session.disable_prepacking", "1")
     return options
 

@@ -12,11 +12,14 @@ import onnxhead
 from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
 from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines, print_result
-from onnxhead.progress import ended_by_signals
+from onnxhead.head import Head
+from onnxhead.parameters import LARGE_BYTES
+from onnxhead.progress import ended_by_signals, shown
 from onnxhead.reliability import check_picture, draw
 from onnxhead.shipping import prepare, write
 from onnxhead.shipping.targets import TARGETS
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
+from onnxhead.storage import Report
 from onnxhead_runtime.errors import SourceError, WriteError
 from onnxhead_runtime.rows import read_features
 
@@ -75,7 +78,7 @@ def build(
     )
     target = output or Path("models") / f"{source[0].resolve().stem}.onnx"
     _check_source_stays(source[0], target)
-    report = onnxhead.save(head, target)
+    report = _save(head, target)
     print_result(report, display.report_lines(report), as_json)
 
 
@@ -104,7 +107,7 @@ def calibrate(
     head = onnxhead.read(model)
     calibration = fit_temperature(head, read_features(features, head.features), read_true_labels(labels))
     _check_source_stays(model, output)
-    report = onnxhead.save(calibration.head, output)
+    report = _save(calibration.head, output)
     if plot:
         draw(calibration, plot)
     if as_json:
@@ -150,6 +153,11 @@ def ship(
         print_json({"shipments": [dataclasses.asdict(shipment) for shipment in shipments]})
     else:
         print_lines(line for shipment in shipments for line in display.shipment_lines(shipment))
+
+
+def _save(head: Head, target: Path) -> Report:
+    with shown(head.matrix.nbytes < LARGE_BYTES, "classes") as progress:
+        return onnxhead.save(head, target, progress=progress)
 
 
 def _check_source_stays(source: Path, output: Path) -> None:

@@ -20,6 +20,7 @@ from onnx import numpy_helper
 from onnxhead.check import near_decision
 from onnxhead.head import Head
 from onnxhead.reference import Reference, deviation, refer
+from onnxhead.scan import scan
 from onnxhead_runtime import Prediction
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label
 
@@ -217,16 +218,16 @@ def _document(case: Case) -> dict[str, Any]:
 
 def _rows(head: Head) -> Iterator[tuple[str, Any]]:
     """Yield name and rows of each case; scaled by powers of two, which changes no digit."""
-    if head.metadata().weights_sha256 == _ABC_SHA256:
+    if scan(head.matrix, head.bias).sha256 == _ABC_SHA256:
         yield "example", _ABC_ROW
-    largest = float(max(-head.weight.min(), head.weight.max())) or 1.0
+    largest = float(head.matrix.largest.max()) or 1.0
     unit = min(1.0, _power_of_two(_LARGEST / (largest * head.features)))
     ones = np.full((1, head.features), unit)
     alternating = np.where(np.arange(head.features) % 2, -ones, ones)
     yield "zeros", 0 * ones
     yield "ones", ones
     yield "signs", np.concatenate([-ones, alternating, -alternating])
-    steepest = head.weight[np.argmax(np.abs(head.weight).max(axis=1))].astype(np.float64)
+    steepest = head.matrix.some(np.array([np.argmax(head.matrix.largest)]))[0].astype(np.float64)
     along = np.where(steepest < 0, -1.0, 1.0) * (
         _SATURATED * head.temperature / (np.abs(steepest).sum() or 1.0)
     )

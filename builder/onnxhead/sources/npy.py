@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead.parameters import LARGE_BYTES
 from onnxhead.sources.contents import Contents, Request, to_entry
 from onnxhead_runtime.arrays import numpy_reason
 from onnxhead_runtime.errors import SourceError
@@ -43,6 +44,8 @@ def read(path: Path, request: Request) -> Contents:
 
 def _load(path: Path) -> NDArray[Any]:
     try:
+        if path.stat().st_size >= LARGE_BYTES:
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         with path.open("rb") as file:  # numpy leaves a file that it opened and refused open
             array = np.load(file, allow_pickle=False)
     except Exception as cause:  # numpy raises many kinds for a broken file

@@ -1,0 +1,75 @@
+"""One pass over a weight: hashed, checked, measured, and handed on block by block."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxhead.parameters import Weight, little_endian_bytes
+
+Progress = Callable[[int, int | None], None]
+_AHEAD_BLOCKS = 4  # that wait to be hashed
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What one pass found.
+
+    Attributes:
+        sha256: Hexadecimal SHA-256 of the weight's bytes followed by the bias's, both little-endian float32
+            in row order.
+        weight_sha256: The same of the weight's bytes alone.
+        rounding: The largest change that rounding to float32 made to a weight; 0 if none.
+    """
+
+    sha256: str
+    weight_sha256: str
+    rounding: float
+
+
+def scan(
+    weight: Weight,
+    bias: NDArray[np.float32],
+    write: Callable[[memoryview], Any] | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Read a weight once.
+
+    Args:
+        weight: The weight.
+        bias: float32 (classes,).
+        write: Gets the bytes of each block, in order.
+        progress: Called after each block with the number of classes read, and of all.
+
+    Raises:
+        HeadError: A weight is NaN, infinite or beyond float32.
+
+    Example:
+        >>> found = scan(Weight([[1.0, -2.0], [0.1, 0.0]]), np.zeros(2, np.float32))
+        >>> found.weight_sha256[:12], f"{found.rounding:.1e}"
+        ('c1048c21368f', '1.5e-09')
+    """
+    digest = hashlib.sha256()
+    rounding = 0.0
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as hashing:  # hashing releases the interpreter, and takes as long as the rest
+        for block in weight.blocks():
+            content = little_endian_bytes(block.values)
+            waiting.append(hashing.submit(digest.update, content))
+            if write:
+                write(content)
+            if progress:
+                progress(block.classes.stop, len(bias))
+            rounding = max(rounding, block.rounding)
+            if len(waiting) > _AHEAD_BLOCKS:
+                waiting.popleft().result()
+    both = digest.copy()
+    both.update(little_endian_bytes(bias))
+    return Scan(both.hexdigest(), digest.hexdigest(), rounding)
