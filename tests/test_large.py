@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import onnx
 import pytest
 from safetensors.numpy import save_file
 
@@ -19,6 +20,7 @@ from onnxhead.check import check_model, sampled_classes
 from onnxhead.parameters import Weight
 from onnxhead.reference import link_bound
 from onnxhead.scan import scan
+from onnxhead_runtime import probe, providers
 from onnxhead_runtime.contract import LINKS
 from onnxhead_runtime.errors import HeadError, ProviderError
 
@@ -252,3 +254,24 @@ def test_a_terminal_shows_how_far_a_large_head_is(tmp_path) -> None:
     os.close(master)
     assert "80,000 classes" in shown
     assert "classes/s" in shown
+
+
+def test_a_large_model_is_loaded_without_reading_its_weights(weight, bias, tmp_path, monkeypatch) -> None:
+    labels = [f"class {number}" for number in range(CLASSES)]
+    report = onnxhead.save(onnxhead.Head(weight, bias, labels=labels), tmp_path / "head.onnx")
+    monkeypatch.setattr(providers, "_MAPPED_BYTES", 1)
+    monkeypatch.setattr(probe, "_probe", None)
+    classify = onnxhead.load(report.path, device="cpu")
+    assert classify.classes == tuple(labels)
+    monkeypatch.undo()
+    row = np.ones(FEATURES, np.float32)
+    assert classify(row).labels == onnxhead.load(report.path, device="cpu")(row).labels
+
+
+def test_a_large_model_that_does_not_state_its_classes_is_asked(weight, bias, tmp_path, monkeypatch) -> None:
+    path = onnxhead.save(onnxhead.Head(weight, bias), tmp_path / "head.onnx").path
+    model = onnx.load(path, load_external_data=False)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "C"
+    (tmp_path / "other.onnx").write_bytes(model.SerializeToString())
+    monkeypatch.setattr(providers, "_MAPPED_BYTES", 1)
+    assert len(onnxhead.load(tmp_path / "other.onnx", device="cpu").classes) == CLASSES

@@ -9,7 +9,7 @@ import numpy as np
 from onnxhead_runtime import links
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Label, Link, Metadata
 from onnxhead_runtime.errors import ModelError
-from onnxhead_runtime.providers import one_line
+from onnxhead_runtime.providers import is_large, one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Contract(NamedTuple):
 def read_contract(session: Any, path: str) -> Contract:
     """Check the session's input, outputs, metadata and answers against the contract.
 
+    Answers are left out for a large model, since one row would read all of its weights.
+
     Raises:
         ModelError: The file at `path`, which the session was opened from, does not keep it.
     """
@@ -44,15 +46,18 @@ def read_contract(session: Any, path: str) -> Contract:
         props = session.get_modelmeta().custom_metadata_map
     except UnicodeDecodeError as cause:
         raise ModelError(f"names and metadata must be UTF-8, those of {path} are not: {cause}") from cause
-    logits, probabilities = _probe(session, features, path)
-    count = logits.shape[1]
+    count = _stated_classes(session) if is_large(path) else 0
+    answers = None if count else _probe(session, features, path)
+    if answers:
+        count = answers[0].shape[1]
     try:
         metadata = Metadata.from_props(props, count)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     if metadata is None:
         return Contract(features, tuple(range(count)), None, 1.0, "")
-    _check_link(logits, probabilities, metadata, path)
+    if answers:
+        _check_link(*answers, metadata, path)
     labels = tuple(range(count)) if metadata.labels is None else metadata.labels
     return Contract(features, labels, metadata.link, metadata.temperature, metadata.weights_sha256)
 
@@ -70,6 +75,13 @@ def _check_signature(session: Any, path: str) -> int:
         f"{PROBABILITIES} float32 [batch, C], {path} has the inputs {_list_nodes(inputs)} and the "
         f"outputs {_list_nodes(outputs)}"
     )
+
+
+def _stated_classes(session: Any) -> int:
+    """Return how many classes the file states for logits and probabilities; 0 where it does not."""
+    shapes = [node.shape for node in session.get_outputs() if node.name in (LOGITS, PROBABILITIES)]
+    is_stated = shapes[0] == shapes[1] and len(shapes[0]) == 2 and isinstance(shapes[0][1], int)
+    return shapes[0][1] if is_stated else 0
 
 
 def _list_nodes(nodes: list[Any]) -> str:

@@ -170,9 +170,14 @@ def reinstall_command(extra: str) -> str:
     return f'pip uninstall -y {names} && pip install "onnxhead[{extra}]"'
 
 
+def is_large(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a model has so large weights beside it that to read them takes longer than to load it."""
+    return external_bytes(path) >= _MAPPED_BYTES
+
+
 def _is_mapped(path: str, mmap: bool | Literal["auto"]) -> bool:
     if mmap == "auto":
-        return external_bytes(path) >= _MAPPED_BYTES
+        return is_large(path)
     if isinstance(mmap, bool):
         return mmap
     raise ProviderError(f'mmap must be True, False or "auto", got {mmap!r}')

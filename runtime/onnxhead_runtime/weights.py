@@ -6,13 +6,13 @@ A protobuf message is a sequence of fields: a key, which is the field's number a
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 
 # ModelProto.graph, GraphProto.initializer, TensorProto.external_data
 _EXTERNAL_DATA = (7, 5, 13)
 _KEY, _VALUE = 1, 2  # of StringStringEntryProto
-_LARGEST_BYTES = 16 * 2**20  # a file whose weights are elsewhere holds hardly more than its labels
 _VARINT_BYTES = 10
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
@@ -23,17 +23,16 @@ def external_bytes(path: str | os.PathLike[str]) -> int:
     Zero where there are none, or where the file cannot be read: opening it then says why.
     """
     try:
-        if os.stat(path).st_size > _LARGEST_BYTES:
-            return 0
         with open(path, "rb") as file:
-            names = set(_locations(file.read()))
+            # a map, of which only what lies between the weights and the labels is read
+            names = set(_locations(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))))
         return sum(os.stat(os.path.join(os.path.dirname(path), name)).st_size for name in names)
     except (OSError, ValueError, IndexError):
         return 0
 
 
-def _locations(model: bytes) -> Iterator[str]:
-    messages = [memoryview(model)]
+def _locations(model: memoryview) -> Iterator[str]:
+    messages = [model]
     for number in _EXTERNAL_DATA:
         messages = [field for message in messages for field in _fields(message, number)]
     for entry in messages:
