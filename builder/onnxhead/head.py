@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,18 @@ class Folding:
     rows: int
 
 
+class Stored(NamedTuple):
+    """Where a parameter lies in a file as it is: float32 in row order.
+
+    Attributes:
+        path: The file.
+        offset: Its first byte.
+    """
+
+    path: Path
+    offset: int
+
+
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Head:
     """The last linear layer of a classifier, z = W f + b, and how z becomes probabilities.
@@ -46,6 +59,8 @@ class Head:
         bias_rounding: The largest change that rounding to float32 made to the bias; 0 if none.
         origin: Where the numbers came from, for reports; not saved.
         folding: What was folded into them, for reports; not saved. None where they are as they were found.
+        stored: Where weight and bias lie as they are, for a model in place to refer to. None where the weight
+            lies nowhere so; the bias may be None alone.
 
     Args:
         weight: Real numbers (classes, features). An array that is float32 in row order already is not
@@ -58,6 +73,7 @@ class Head:
         temperature: Positive; rounded to float32.
         origin: See above.
         folding: See above.
+        stored: See above.
 
     Raises:
         HeadError: The arrays do not fit each other, hold NaN, infinity or values beyond float32 (in a large
@@ -80,6 +96,7 @@ class Head:
     bias_rounding: float
     origin: str
     folding: Folding | None
+    stored: tuple[Stored, Stored | None] | None
 
     def __init__(
         self,
@@ -91,6 +108,7 @@ class Head:
         temperature: float = 1.0,
         origin: str = "",
         folding: Folding | None = None,
+        stored: tuple[Stored, Stored | None] | None = None,
     ) -> None:
         matrix = weight if isinstance(weight, Weight) else Weight(weight)
         biases, bias_rounding = to_bias(bias)
@@ -105,7 +123,7 @@ class Head:
                     "out, or for the probability of one label alone give that label and link sigmoid"
                 )
             row = matrix.whole()
-            matrix = Weight(np.concatenate([np.zeros_like(row), row]))
+            matrix, stored = Weight(np.concatenate([np.zeros_like(row), row])), None
             biases = read_only(np.concatenate([np.zeros_like(biases), biases]))
         if listed is not None:
             check_labels(listed, len(biases), HeadError)
@@ -124,6 +142,7 @@ class Head:
             "bias_rounding": bias_rounding,
             "origin": origin,
             "folding": folding,
+            "stored": stored,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)

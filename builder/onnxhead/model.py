@@ -63,6 +63,11 @@ class ModelFile:
         locations = {_location(tensor) for tensor in self.proto.graph.initializer if _is_external(tensor)}
         return [self.path.with_name(location) for location in sorted(locations)]
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the weight lies in a file of somebody else's, which holds more."""
+        return not all(map(_is_data, self.data_paths))
+
     @cached_property
     def metadata(self) -> Metadata:
         """What the file says about its head.

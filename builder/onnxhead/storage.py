@@ -23,7 +23,7 @@ from typing import IO
 
 from onnxhead.check import Check, check_model
 from onnxhead.graph import Place, compose
-from onnxhead.head import Folding, Head
+from onnxhead.head import Folding, Head, Stored
 from onnxhead.parameters import LARGE_BYTES
 from onnxhead.scan import Progress, Scan, scan
 from onnxhead_runtime.contract import Label, Link
@@ -68,7 +68,9 @@ class Report:
     check: Check
 
 
-def save(head: Head, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Report:
+def save(
+    head: Head, path: str | os.PathLike[str], *, in_place: bool = False, progress: Progress | None = None
+) -> Report:
     """Compose the head's model, verify it in onnxruntime, and write it to `path`.
 
     Folders that are missing are made. A weight of 64 MiB or more goes to `NAME.<hash>.data` beside the model.
@@ -78,11 +80,13 @@ def save(head: Head, path: str | os.PathLike[str], *, progress: Progress | None 
     Args:
         head: The head. A large weight is read once, a block at a time.
         path: The .onnx file.
-        progress: Called as a weight goes to its data file, with the number of classes written and of all.
+        in_place: Write the .onnx file alone, which refers to weight and bias in the .safetensors file that
+            the head was read from, in the same folder.
+        progress: Called as a large weight is read, with the number of classes read and of all.
 
     Raises:
         HeadError: `head` is no Head, or a large weight holds NaN, infinity or values beyond float32.
-        WriteError: `path` does not end in .onnx or cannot be written.
+        WriteError: `path` does not end in .onnx or cannot be written, or the head is not in place.
         VerificationError: The model's answers are beyond the bound of rounding; nothing was replaced.
         ProviderError: onnxruntime is missing.
 
@@ -95,11 +99,12 @@ def save(head: Head, path: str | os.PathLike[str], *, progress: Progress | None 
         raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
     _check_name(target)
+    places = _places(head, target) if in_place else None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(target):
             try:
-                return _replace(head, target, progress)
+                return _replace(head, target, places, progress)
             finally:
                 _remove_leftovers(target)
     except OSError as cause:
@@ -112,18 +117,50 @@ def save(head: Head, path: str | os.PathLike[str], *, progress: Progress | None 
 def _check_name(target: Path) -> None:
     if target.suffix != ".onnx":
         raise WriteError(f"a model's file name must end in .onnx, got {target}")
-    name = str(target)
-    if "\0" in name or "\\" in target.name or not name.isprintable():
+    _check_text(target)
+
+
+def _check_text(path: Path) -> None:
+    name = str(path)
+    if "\0" in name or "\\" in path.name or not name.isprintable():
         raise WriteError(f"a model's file name must be printable text without backslashes, got {name!r}")
 
 
-def _replace(head: Head, target: Path, progress: Progress | None) -> Report:
-    if head.matrix.nbytes >= EXTERNAL_THRESHOLD_BYTES:
+def _places(head: Head, target: Path) -> tuple[Place, Place | None]:
+    """Return where weight and bias lie beside the model; raise WriteError where they do not."""
+    if head.stored is None:
+        raise WriteError(
+            "a model in place refers to a float32 weight, classes first, in a .safetensors file, this head "
+            f"has none ({head.origin or 'its arrays come from no file'}): save it without in_place "
+            "(--in-place)"
+        )
+    weight, bias = head.stored
+    return _place(weight, target), bias and _place(bias, target)
+
+
+def _place(stored: Stored, target: Path) -> Place:
+    path = stored.path
+    if path.is_symlink() or path.parent.resolve() != target.parent.resolve():
+        raise WriteError(
+            "a model in place lies in the folder of the file that it refers to, which is no link, "
+            f"{target} does not lie beside {path}: give a file in that folder (-o), or copy the weights"
+        )
+    _check_text(path)
+    return Place(path.name, stored.offset)
+
+
+def _replace(
+    head: Head, target: Path, places: tuple[Place, Place | None] | None, progress: Progress | None
+) -> Report:
+    data_path = None
+    if places:
+        data_path, found = target.with_name(places[0].location), scan(head.matrix, head.bias, None, progress)
+    elif head.matrix.nbytes >= EXTERNAL_THRESHOLD_BYTES:
         data_path, found = _write_data(head, target, progress)
-        place = Place(data_path.name, 0)
+        places = Place(data_path.name, 0), None
     else:
-        data_path, found, place = None, scan(head.matrix, head.bias), None
-    model = compose(head, found.sha256, place)
+        found = scan(head.matrix, head.bias)
+    model = compose(head, found.sha256, *(places or ()))
     content = model.SerializeToString(deterministic=True)
     with _temporary(_model_temporary(target)) as file:
         file.write(content)

@@ -62,6 +62,13 @@ def build(
         typer.Option(help="softmax, sigmoid or ovr.", show_default="the source's, or softmax"),
     ] = None,
     temperature: Annotated[float | None, typer.Option(help="Divisor of the logits before the link.")] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place",
+            help="Write the .onnx file alone, beside a .safetensors file whose weight it refers to.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a model from a head's weight and bias, verify it and write it."""
@@ -76,9 +83,10 @@ def build(
         link=link,
         temperature=temperature,
     )
-    target = output or Path("models") / f"{source[0].resolve().stem}.onnx"
+    folder = Path("models") if head.stored is None or not in_place else head.stored[0].path.parent
+    target = output or folder / f"{source[0].resolve().stem}.onnx"
     _check_source_stays(source[0], target)
-    report = _save(head, target)
+    report = _save(head, target, in_place)
     print_result(report, display.report_lines(report), as_json)
 
 
@@ -155,9 +163,9 @@ def ship(
         print_lines(line for shipment in shipments for line in display.shipment_lines(shipment))
 
 
-def _save(head: Head, target: Path) -> Report:
+def _save(head: Head, target: Path, in_place: bool = False) -> Report:
     with shown(head.matrix.nbytes < LARGE_BYTES, "classes") as progress:
-        return onnxhead.save(head, target, progress=progress)
+        return onnxhead.save(head, target, in_place=in_place, progress=progress)
 
 
 def _check_source_stays(source: Path, output: Path) -> None:

@@ -16,6 +16,7 @@ from onnxhead.shipping.signing import check_key
 from onnxhead.shipping.signing import sign as sign_bundle
 from onnxhead.shipping.targets import CLIENTS, TARGETS
 from onnxhead.shipping.vectors import make_cases
+from onnxhead.storage import save
 from onnxhead_runtime.errors import ModelError, OnnxHeadError, VerificationError, WriteError
 
 
@@ -123,10 +124,11 @@ def write(order: Order) -> Shipment:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".onnxhead-ship.", dir=path.parent) as temporary:
+            model = _gather(order, Path(temporary))
             project = Path(temporary) / "project"
             _copy(CLIENTS / order.target, project)
             bundle = project / BUNDLE
-            write_bundle(order.model, order.head, cases, bundle)
+            write_bundle(model, order.head, cases, bundle)
             if target.add_files:
                 target.add_files(bundle, order.model.path.stem, order.head)
             write_sums(bundle)
@@ -143,6 +145,13 @@ def write(order: Order) -> Shipment:
         ) from cause
     rows = sum(len(case.features) for case in cases)
     return Shipment(path, order.target, len(cases), rows, check, order.key is not None, target.commands)
+
+
+def _gather(order: Order, folder: Path) -> ModelFile:
+    """Return a model whose files are its own: one in place is written anew."""
+    if not order.model.is_in_place:
+        return order.model
+    return open_model(save(order.head, folder / order.model.path.name).path)
 
 
 def _copy(source: Path, target: Path) -> None:

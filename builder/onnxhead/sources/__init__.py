@@ -111,6 +111,7 @@ def read(
             temperature=divisor,
             origin=origin,
             folding=folding,
+            stored=selection.stored,
         )
     except HeadError as error:
         raise HeadError(f"{contents.name}: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxhead.head import Folding
+from onnxhead.head import Folding, Stored
 from onnxhead_runtime.contract import Link
 
 LABEL_KEYS = ("labels", "classes", "classes_")
@@ -22,11 +22,13 @@ class Entry(NamedTuple):
         shape: Its shape; None where it has none, or it is not known before it is loaded.
         dtype: Its element type or kind, for messages.
         load: Returns something array-like; raises SourceError.
+        stored: Where it lies as float32 in row order.
     """
 
     shape: tuple[int, ...] | None
     dtype: str
     load: Callable[[], Any]
+    stored: Stored | None = None
 
     def __str__(self) -> str:
         return self.dtype if self.shape is None else f"{self.shape} {self.dtype}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead.head import Stored
 from onnxhead.parameters import LARGE_BYTES
 from onnxhead.sources.contents import Contents, Entry, Request
 from onnxhead_runtime.errors import SourceError
 
-_MAPPED = {
+_DTYPES = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -41,31 +41,35 @@ def read(path: Path, _: Request) -> Contents:
     def load(key: str) -> Any:
         try:
             with safe_open(path, framework="numpy") as file:
-                part = file.get_slice(key)
-                shape, dtype = part.get_shape(), part.get_dtype()
-                is_large = 4 * math.prod(shape) >= LARGE_BYTES and dtype in _MAPPED
-                return _map(path, key, shape, dtype) if is_large else file.get_tensor(key)
+                return file.get_tensor(key)
         except Exception as cause:  # safetensors and numpy share no base
             raise SourceError(f"{path.name}: {key} must be a readable tensor: {cause}") from cause
 
     try:
         with safe_open(path, framework="numpy") as file:
             slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118  (not a mapping)
-            entries = {
-                key: Entry(tuple(part.get_shape()), part.get_dtype(), partial(load, key))
-                for key, part in slices.items()
-            }
+            described = {key: (tuple(part.get_shape()), part.get_dtype()) for key, part in slices.items()}
+        offsets = _offsets(path)
     except Exception as cause:  # as above
         raise SourceError(f"{path.name} must be a .safetensors file: {cause}") from cause
+    entries = {}
+    for key, (shape, dtype) in described.items():
+        at = Stored(path, offsets[key])
+        is_large = dtype in _DTYPES and 4 * math.prod(shape) >= LARGE_BYTES
+        loading = partial(_map, at, shape, _DTYPES[dtype]) if is_large else partial(load, key)
+        entries[key] = Entry(shape, dtype, loading, at if dtype == "F32" else None)
     return Contents(path.name, entries)
 
 
-def _map(path: Path, key: str, shape: Sequence[int], dtype: str) -> NDArray[Any]:
-    """Map a tensor of a file that safetensors has found to be sound."""
+def _offsets(path: Path) -> dict[str, int]:
+    """Return where each tensor begins, in a file that safetensors has found to be sound."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
-    begin, _ = header[key]["data_offsets"]
-    size = math.prod(shape) * _MAPPED[dtype].itemsize
-    content = np.memmap(path, np.uint8, "r", offset=8 + length + begin, shape=size)
-    return np.asarray(content.view(_MAPPED[dtype]).reshape(shape))
+    header.pop("__metadata__", None)
+    return {key: 8 + length + tensor["data_offsets"][0] for key, tensor in header.items()}
+
+
+def _map(at: Stored, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    content = np.memmap(at.path, np.uint8, "r", at.offset, shape=math.prod(shape) * dtype.itemsize)
+    return np.asarray(content.view(dtype).reshape(shape))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead.head import Stored
 from onnxhead.sources.contents import Contents, Request
 from onnxhead_runtime.arrays import to_numeric
 from onnxhead_runtime.errors import SourceError
@@ -37,11 +38,12 @@ _HIDDEN = {"out_proj.weight": "dense.weight", "classifier.weight": "pre_classifi
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Weight (classes, features), bias (classes,), and one line that says where they were found."""
+    """Weight (classes, features), bias (classes,), where they were found in one line, and `Head.stored`."""
 
     weight: NDArray[Any]
     bias: NDArray[Any]
     origin: str
+    stored: tuple[Stored, Stored | None] | None
 
 
 def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -> Selection:
@@ -67,7 +69,9 @@ def select(contents: Contents, labels: Iterable[Any] | None, request: Request) -
     origin = f"{contents.name}: {weight_text}, {bias_text}{_list_unused(contents, {key, bias_key})}"
     if bias is None or bias.ndim == 0:  # without an intercept scikit-learn keeps 0.0
         bias = np.broadcast_to(0.0 if bias is None else bias, weight.shape[:1])
-    return Selection(weight, bias, origin)
+    at = contents.entries[key].stored if layout == "classes-first" else None
+    bias_at = contents.entries[bias_key].stored if bias_key in contents.entries else None
+    return Selection(weight, bias, origin, (at, bias_at) if at else None)
 
 
 def _list_entries(contents: Contents, keys: Iterable[str]) -> str:
