@@ -179,8 +179,10 @@ def edited(head: onnxhead.Head, path: Path, edit) -> Path:
             "must have the graph that onnxhead writes",
         ),
         (lambda m: m.graph.node.pop(), "must have the graph that onnxhead writes"),
-        (lambda m: m.opset_import[0].__setattr__("version", 17), "must have the opset import that onnxhead"),
-        (lambda m: m.__setattr__("ir_version", 8), "must have the ir version that onnxhead writes"),
+        (lambda m: m.opset_import.add(domain="ai.onnx.ml", version=3), "must have the opset import that"),
+        (lambda m: m.opset_import[0].__setattr__("version", 12), "must have the graph that onnxhead writes"),
+        (lambda m: m.opset_import[0].__setattr__("version", 28), "opset must be 7 to 26, got 28"),
+        (lambda m: m.__setattr__("ir_version", 3), "ir_version must be 4 to 13, got 3"),
         (lambda m: m.graph.initializer.pop(), "must have a float32 initializer bias"),
         (
             lambda m: m.graph.initializer[0].__setattr__("data_type", 11),

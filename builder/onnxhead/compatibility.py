@@ -6,7 +6,11 @@ files beyond it in every release of this table. A release that is left out count
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+from onnxhead.form import Form
+from onnxhead_runtime.errors import WriteError
 
 
 class Release(NamedTuple):
@@ -32,6 +36,49 @@ RELEASES = (
     Release("1.25", 13, 26),
     Release("1.32", 14, 28),
 )
+
+
+# The other runtimes load the default form: the newest opset is that of their documentation.
+RUNTIMES = {
+    "onnxruntime-web": 26,
+    "onnxruntime-node": 26,
+    "openvino": 21,
+    "tensorrt": 20,
+    "tract": 18,
+}
+
+
+def form_for(target: str, top_k: int | None = None) -> Form:
+    """Return the form that a runtime loads: the default, or for an old onnxruntime an older one.
+
+    Args:
+        target: `onnxruntime==VERSION`, or one of `RUNTIMES`.
+        top_k: As in `Form`.
+
+    Raises:
+        WriteError: The target is unknown, or the version is older than 1.0.
+
+    Example:
+        >>> form_for("onnxruntime==1.5"), form_for("openvino").opset
+        (Form(opset=12, ir_version=7, top_k=None), 13)
+    """
+    name, _, version = target.strip().partition("==")
+    if name in RUNTIMES and not version:
+        return Form(min(Form.opset, RUNTIMES[name]), top_k=top_k)
+    if name != "onnxruntime" or (version and not re.fullmatch(r"\d+(\.\d+){1,2}", version)):
+        raise WriteError(
+            f"a target must be onnxruntime==VERSION or one of {', '.join(RUNTIMES)}, got {target!r}: --opset "
+            "and --ir say what any other needs"
+        )
+    known = [one for one in RELEASES if not version or _number(one.version) <= _number(version)]
+    if not known:
+        raise WriteError(f"onnxruntime must be 1.0 or newer to load a model, got {version}")
+    newest = known[-1]
+    return Form(min(Form.opset, newest.opset), min(Form.ir_version, newest.ir_version), top_k)
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def oldest_onnxruntime(ir_version: int, opset: int) -> str | None:

@@ -1,9 +1,7 @@
 """From a head to its ONNX graph: Gemm to the logits, the link's operators to the probabilities.
 
-Opset 13 and IR version 7 are written, never left to a default: every onnxruntime from 1.6 on loads them,
-while what the onnx package writes by default only the newest onnxruntime loads, if any. Only operators of the
-ai.onnx domain are used, since those of ai.onnx.ml run neither on CUDA nor in most other runtimes.
-docs/format.md is the specification.
+The graph is composed at the opset that is asked for. Only operators of the ai.onnx domain are used, since
+those of ai.onnx.ml run neither on CUDA nor in most other runtimes. docs/format.md is the specification.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.parameters import little_endian_bytes
 from onnxhead.scan import scan
@@ -26,15 +25,18 @@ from onnxhead_runtime.contract import (
     LOGITS,
     PROBABILITIES,
     TEMPERATURE,
+    TOP_CLASSES,
+    TOP_PROBABILITIES,
     WEIGHT,
     Link,
     Metadata,
 )
 from onnxhead_runtime.errors import HeadError
 
-OPSET = 13
-IR_VERSION = 7
+DEFAULT = Form()
 PROTOBUF_LIMIT_BYTES = 2**31 - 1
+_SOFTMAX_OPSET = 13  # from here on Softmax is along one axis
+_TOP_K, _TOP_LOGITS = "top_k", "top_logits"
 
 # The operators of each link, with the name of what each gives; the last one gives the probabilities.
 _LINK_OPERATORS: dict[Link, list[tuple[str, str]]] = {
@@ -57,7 +59,11 @@ class Place(NamedTuple):
 
 
 def compose(
-    head: Head, weights_sha256: str | None = None, weight: Place | None = None, bias: Place | None = None
+    head: Head,
+    form: Form = DEFAULT,
+    weights_sha256: str | None = None,
+    weight: Place | None = None,
+    bias: Place | None = None,
 ) -> onnx.ModelProto:
     """Return the head as an ONNX model.
 
@@ -65,12 +71,14 @@ def compose(
 
     Args:
         head: The head.
+        form: How it is written.
         weights_sha256: The hash of weight and bias; None to compute it.
         weight: Where the weight is; None to put it into the model.
         bias: The same for the bias.
 
     Raises:
-        HeadError: The weights are beyond the 2 GiB that a protobuf message can hold.
+        HeadError: The weights are beyond the 2 GiB that a protobuf message can hold, or `form.top_k` is
+            beyond the classes.
 
     Example:
         >>> model = compose(Head([[1.0, 2.0], [3.0, 4.0]], [0.0, 1.0]))
@@ -79,6 +87,8 @@ def compose(
         >>> [output.name for output in model.graph.output]
         ['logits', 'probabilities']
     """
+    if form.top_k and form.top_k > head.classes:
+        raise HeadError(f"top_k must be at most the {head.classes} classes, got {form.top_k}")
     if weight is None and head.matrix.nbytes > PROTOBUF_LIMIT_BYTES - 2**24:
         raise HeadError(
             f"a model in memory must be below 2 GiB, weight has {head.matrix.nbytes / 2**30:.1f} GiB; "
@@ -90,17 +100,24 @@ def compose(
     ]
     if head.temperature != 1:
         initializers.append(helper.make_tensor(TEMPERATURE, TensorProto.FLOAT, (), [head.temperature]))
+    outputs = [_batch_of(LOGITS, head.classes), _batch_of(PROBABILITIES, head.classes)]
+    if form.top_k:
+        initializers.append(helper.make_tensor(_TOP_K, TensorProto.INT64, (1,), [form.top_k]))
+        outputs += [
+            _batch_of(TOP_PROBABILITIES, form.top_k),
+            _batch_of(TOP_CLASSES, form.top_k, TensorProto.INT64),
+        ]
     graph = helper.make_graph(
-        list(_nodes(head)),
+        list(_nodes(head, form)),
         "onnxhead",
         inputs=[_batch_of(FEATURES, head.features)],
-        outputs=[_batch_of(LOGITS, head.classes), _batch_of(PROBABILITIES, head.classes)],
+        outputs=outputs,
         initializer=initializers,
     )
     model = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", form.opset)],
+        ir_version=form.ir_version,
         producer_name="onnxhead",
     )
     digest = weights_sha256 or scan(head.matrix, head.bias).sha256
@@ -110,7 +127,7 @@ def compose(
     return model
 
 
-def _nodes(head: Head) -> Iterator[onnx.NodeProto]:
+def _nodes(head: Head, form: Form) -> Iterator[onnx.NodeProto]:
     yield helper.make_node("Gemm", [FEATURES, WEIGHT, BIAS], [LOGITS], name=LOGITS, transB=1)
     last = LOGITS
     if head.temperature != 1:
@@ -119,9 +136,23 @@ def _nodes(head: Head) -> Iterator[onnx.NodeProto]:
     for operator, output in _LINK_OPERATORS[head.link]:
         node = helper.make_node(operator, [last], [output], name=output)
         if operator == "Softmax":
-            node.attribute.append(helper.make_attribute("axis", -1))
+            # older ones flatten to two axes, of which they take the one that is named
+            axis = -1 if form.opset >= _SOFTMAX_OPSET else 1
+            node.attribute.append(helper.make_attribute("axis", axis))
         yield node
         last = output
+    if form.top_k:
+        # by the logits, which still differ where float32 probabilities have become equal
+        yield helper.make_node(
+            "TopK", [LOGITS, _TOP_K], [_TOP_LOGITS, TOP_CLASSES], name=TOP_CLASSES, axis=-1
+        )
+        yield helper.make_node(
+            "GatherElements",
+            [PROBABILITIES, TOP_CLASSES],
+            [TOP_PROBABILITIES],
+            name=TOP_PROBABILITIES,
+            axis=-1,
+        )
 
 
 def _inline(name: str, array: NDArray[np.float32]) -> TensorProto:
@@ -140,5 +171,5 @@ def _tensor(name: str, shape: tuple[int, ...], **data: Any) -> TensorProto:
     return TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, **data)
 
 
-def _batch_of(name: str, width: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
+def _batch_of(name: str, width: int, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, ["batch", width])

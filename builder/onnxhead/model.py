@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 import onnxhead_runtime
+from onnxhead.form import Form
 from onnxhead.graph import Place, compose
 from onnxhead.head import Head
 from onnxhead.parameters import Weight
 from onnxhead.scan import Scan, scan
 from onnxhead_runtime import Classifier
-from onnxhead_runtime.contract import BIAS, FORMAT_KEY, WEIGHT, Metadata
-from onnxhead_runtime.errors import HeadError, ModelError
+from onnxhead_runtime.contract import BIAS, FORMAT_KEY, TOP_CLASSES, WEIGHT, Metadata
+from onnxhead_runtime.errors import HeadError, ModelError, WriteError
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,21 @@ class ModelFile:
         """The data files beside the model, sorted by name."""
         locations = {_location(tensor) for tensor in self.proto.graph.initializer if _is_external(tensor)}
         return [self.path.with_name(location) for location in sorted(locations)]
+
+    @property
+    def form(self) -> Form:
+        """How the head is written.
+
+        Raises:
+            ModelError: In no way in which onnxhead writes one.
+        """
+        opset = next((entry.version for entry in self.proto.opset_import if not entry.domain), 0)
+        top = [output for output in self.proto.graph.output if output.name == TOP_CLASSES]
+        width = top[0].type.tensor_type.shape.dim[-1:] if top else []
+        try:
+            return Form(opset, self.proto.ir_version, width[0].dim_value if width else None)
+        except WriteError as error:
+            raise ModelError(f"{self.path} is not as onnxhead writes models: {error}") from error
 
     @property
     def is_in_place(self) -> bool:
@@ -111,8 +127,8 @@ class ModelFile:
             temperature=metadata.temperature,
             origin=str(self.path),
         )
-        expected = compose(head, metadata.weights_sha256, self._place(WEIGHT), self._place(BIAS))
-        for part in ("graph", "opset_import", "ir_version"):
+        expected = compose(head, self.form, metadata.weights_sha256, self._place(WEIGHT), self._place(BIAS))
+        for part in ("graph", "opset_import"):
             if getattr(expected, part) != getattr(self.proto, part):
                 raise ModelError(
                     f"a model must have the {part.replace('_', ' ')} that onnxhead writes for its weights "

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import IO
 
 from onnxhead.check import Check, check_model
-from onnxhead.graph import Place, compose
+from onnxhead.form import Form
+from onnxhead.graph import DEFAULT, Place, compose
 from onnxhead.head import Folding, Head, Stored
 from onnxhead.parameters import LARGE_BYTES
 from onnxhead.scan import Progress, Scan, scan
@@ -69,7 +70,12 @@ class Report:
 
 
 def save(
-    head: Head, path: str | os.PathLike[str], *, in_place: bool = False, progress: Progress | None = None
+    head: Head,
+    path: str | os.PathLike[str],
+    *,
+    form: Form = DEFAULT,
+    in_place: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Compose the head's model, verify it in onnxruntime, and write it to `path`.
 
@@ -80,12 +86,14 @@ def save(
     Args:
         head: The head. A large weight is read once, a block at a time.
         path: The .onnx file.
+        form: How the head is written.
         in_place: Write the .onnx file alone, which refers to weight and bias in the .safetensors file that
             the head was read from, in the same folder.
         progress: Called as a large weight is read, with the number of classes read and of all.
 
     Raises:
-        HeadError: `head` is no Head, or a large weight holds NaN, infinity or values beyond float32.
+        HeadError: `head` is no Head, `form.top_k` is beyond its classes, or a large weight holds NaN,
+            infinity or values beyond float32.
         WriteError: `path` does not end in .onnx or cannot be written, or the head is not in place.
         VerificationError: The model's answers are beyond the bound of rounding; nothing was replaced.
         ProviderError: onnxruntime is missing.
@@ -104,7 +112,7 @@ def save(
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(target):
             try:
-                return _replace(head, target, places, progress)
+                return _replace(head, target, form, places, progress)
             finally:
                 _remove_leftovers(target)
     except OSError as cause:
@@ -150,7 +158,11 @@ def _place(stored: Stored, target: Path) -> Place:
 
 
 def _replace(
-    head: Head, target: Path, places: tuple[Place, Place | None] | None, progress: Progress | None
+    head: Head,
+    target: Path,
+    form: Form,
+    places: tuple[Place, Place | None] | None,
+    progress: Progress | None,
 ) -> Report:
     data_path = None
     if places:
@@ -160,7 +172,7 @@ def _replace(
         places = Place(data_path.name, 0), None
     else:
         found = scan(head.matrix, head.bias)
-    model = compose(head, found.sha256, *(places or ()))
+    model = compose(head, form, found.sha256, *(places or ()))
     content = model.SerializeToString(deterministic=True)
     with _temporary(_model_temporary(target)) as file:
         file.write(content)

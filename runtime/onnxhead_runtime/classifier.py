@@ -147,12 +147,21 @@ class Classifier:
     def top(self, features: Any, k: int) -> list[list[tuple[Label, float]]]:
         """Return the `k` most probable (label, probability) pairs of each row, as `Prediction.top` does.
 
+        A file that was built with `top_k` of at least `k` finds them itself, and nothing else is copied.
+
         Example:
             >>> classify = load("models/abc.onnx", device="cpu")
             >>> [label for label, probability in classify.top([0.5, 0.8, 1.2], 2)[0]]
             ['C', 'A']
         """
-        return self(features).top(k)
+        if not 1 <= k <= self._contract.top_k:
+            return self(features).top(k)
+        probabilities, numbers = (self._runner or self._reopen()).run_top(self._to_batch(features))
+        undefined = np.asarray(np.isnan(probabilities).any(axis=1))
+        return [
+            [] if bad else [(self.classes[i], float(p)) for i, p in zip(best[:k], row[:k], strict=True)]
+            for row, best, bad in zip(probabilities, numbers, undefined, strict=True)
+        ]
 
     def call_into(
         self, features: Any, logits: NDArray[np.float32], probabilities: NDArray[np.float32]

@@ -21,6 +21,8 @@ BIAS = "bias"
 TEMPERATURE = "temperature"
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
+TOP_PROBABILITIES = "top_probabilities"
+TOP_CLASSES = "top_classes"
 
 FORMAT = "1"
 _PREFIX = "onnxhead."

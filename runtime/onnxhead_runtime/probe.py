@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from onnxhead_runtime import links
-from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Label, Link, Metadata
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, TOP_CLASSES, Label, Link, Metadata
 from onnxhead_runtime.errors import ModelError
 from onnxhead_runtime.providers import is_large, one_line
 
@@ -24,6 +24,7 @@ class Contract(NamedTuple):
         link: How probabilities come from logits; None for a file that onnxhead did not build.
         temperature: The divisor of the logits before the link.
         weights_sha256: The hash of weight and bias; empty where the file has none.
+        top_k: How many classes the file itself finds the most probable of; 0 where it does not.
     """
 
     features: int
@@ -31,6 +32,7 @@ class Contract(NamedTuple):
     link: Link | None
     temperature: float
     weights_sha256: str
+    top_k: int
 
 
 def read_contract(session: Any, path: str) -> Contract:
@@ -55,11 +57,12 @@ def read_contract(session: Any, path: str) -> Contract:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     if metadata is None:
-        return Contract(features, tuple(range(count)), None, 1.0, "")
+        return Contract(features, tuple(range(count)), None, 1.0, "", 0)
     if answers:
         _check_link(*answers, metadata, path)
     labels = tuple(range(count)) if metadata.labels is None else metadata.labels
-    return Contract(features, labels, metadata.link, metadata.temperature, metadata.weights_sha256)
+    top_k = _top_k(session)
+    return Contract(features, labels, metadata.link, metadata.temperature, metadata.weights_sha256, top_k)
 
 
 def _check_signature(session: Any, path: str) -> int:
@@ -82,6 +85,11 @@ def _stated_classes(session: Any) -> int:
     shapes = [node.shape for node in session.get_outputs() if node.name in (LOGITS, PROBABILITIES)]
     is_stated = shapes[0] == shapes[1] and len(shapes[0]) == 2 and isinstance(shapes[0][1], int)
     return shapes[0][1] if is_stated else 0
+
+
+def _top_k(session: Any) -> int:
+    """Return the width of `top_classes`; 0 where the file has no such output."""
+    return next((node.shape[1] for node in session.get_outputs() if node.name == TOP_CLASSES), 0)
 
 
 def _list_nodes(nodes: list[Any]) -> str:

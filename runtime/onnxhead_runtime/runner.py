@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_PROBABILITIES
 from onnxhead_runtime.errors import ProviderError
 from onnxhead_runtime.providers import import_onnxruntime, one_line
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BOTH = (LOGITS, PROBABILITIES)
+_TOP = (TOP_PROBABILITIES, TOP_CLASSES)
 _COPIED_BYTES = 4 * 1024  # up to here copying the rows costs less than binding them
 _BOUND_BYTES = 2**20  # of rows, whose last batch of each size stays referenced
 _BOUND_OUTPUT_BYTES = 16 * 1024
@@ -93,6 +94,22 @@ class Runner:
         answers = [np.empty((len(batch), self._classes), np.float32) for _ in outputs]
         self._fill(batch, outputs, answers)
         return answers
+
+    def run_top(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the outputs `top_probabilities` and `top_classes` of a model that has them, (batch, K) each.
+
+        Raises:
+            ProviderError: onnxruntime fails.
+        """
+        # all logits and probabilities are made inside, if not copied
+        step = max(_PIECE_ROWS, _PIECE_OUTPUT_BYTES // (4 * self._classes))
+        starts = range(0, len(batch), step) or [0]
+        try:
+            pieces = [self._native.run(_TOP, {FEATURES: batch[at : at + step]}, None) for at in starts]
+        except Exception as cause:  # onnxruntime's exceptions have no public base
+            raise _failed(batch, cause) from cause
+        probabilities, classes = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        return probabilities, classes
 
     def run_into(self, batch: NDArray[np.float32], answers: Answers) -> None:
         """Write logits and probabilities of a batch to two arrays (batch, classes), float32 in row order.

@@ -12,7 +12,10 @@ import onnxhead
 from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
 from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines, print_result
+from onnxhead.compatibility import RUNTIMES, form_for
+from onnxhead.form import Form
 from onnxhead.head import Head
+from onnxhead.model import open_model
 from onnxhead.parameters import LARGE_BYTES
 from onnxhead.progress import ended_by_signals, shown
 from onnxhead.reliability import check_picture, draw
@@ -62,6 +65,25 @@ def build(
         typer.Option(help="softmax, sigmoid or ovr.", show_default="the source's, or softmax"),
     ] = None,
     temperature: Annotated[float | None, typer.Option(help="Divisor of the logits before the link.")] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(help="Add the outputs top_probabilities and top_classes, of so many classes."),
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help=f"The oldest runtime to load it: onnxruntime==VERSION, {', '.join(RUNTIMES)}.",
+            show_default="onnxruntime==1.6",
+        ),
+    ] = None,
+    opset: Annotated[
+        int | None, typer.Option(help="The opset, 7 to 26, instead of --target.", show_default="13")
+    ] = None,
+    ir_version: Annotated[
+        int | None,
+        typer.Option("--ir", help="The IR version, 4 to 13, instead of --target.", show_default="7"),
+    ] = None,
     in_place: Annotated[
         bool,
         typer.Option(
@@ -72,6 +94,7 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build a model from a head's weight and bias, verify it and write it."""
+    form = _form(runtime, opset, ir_version, top_k)
     head = onnxhead.read(
         source[0] if len(source) == 1 else source,
         labels=_labels(labels, labels_file),
@@ -86,7 +109,7 @@ def build(
     folder = Path("models") if head.stored is None or not in_place else head.stored[0].path.parent
     target = output or folder / f"{source[0].resolve().stem}.onnx"
     _check_source_stays(source[0], target)
-    report = _save(head, target, in_place)
+    report = _save(head, target, form, in_place)
     print_result(report, display.report_lines(report), as_json)
 
 
@@ -115,7 +138,7 @@ def calibrate(
     head = onnxhead.read(model)
     calibration = fit_temperature(head, read_features(features, head.features), read_true_labels(labels))
     _check_source_stays(model, output)
-    report = _save(calibration.head, output)
+    report = _save(calibration.head, output, _form_of(model))
     if plot:
         draw(calibration, plot)
     if as_json:
@@ -163,9 +186,27 @@ def ship(
         print_lines(line for shipment in shipments for line in display.shipment_lines(shipment))
 
 
-def _save(head: Head, target: Path, in_place: bool = False) -> Report:
+def _form(runtime: str | None, opset: int | None, ir_version: int | None, top_k: int | None) -> Form:
+    if runtime is not None:
+        if opset is not None or ir_version is not None:
+            raise WriteError(
+                "--target chooses opset and IR version, got --opset or --ir too: give one of them"
+            )
+        return form_for(runtime, top_k)
+    return Form(
+        Form.opset if opset is None else opset, Form.ir_version if ir_version is None else ir_version, top_k
+    )
+
+
+def _form_of(source: Path) -> Form:
+    """Return how a source is written that onnxhead built; the default for every other."""
+    model = open_model(source) if source.suffix == ".onnx" else None
+    return model.form if model and model.is_ours else Form()
+
+
+def _save(head: Head, target: Path, form: Form, in_place: bool = False) -> Report:
     with shown(head.matrix.nbytes < LARGE_BYTES, "classes") as progress:
-        return onnxhead.save(head, target, in_place=in_place, progress=progress)
+        return onnxhead.save(head, target, form=form, in_place=in_place, progress=progress)
 
 
 def _check_source_stays(source: Path, output: Path) -> None:

@@ -151,7 +151,7 @@ def _gather(order: Order, folder: Path) -> ModelFile:
     """Return a model whose files are its own: one in place is written anew."""
     if not order.model.is_in_place:
         return order.model
-    return open_model(save(order.head, folder / order.model.path.name).path)
+    return open_model(save(order.head, folder / order.model.path.name, form=order.model.form).path)
 
 
 def _copy(source: Path, target: Path) -> None:

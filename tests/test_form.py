@@ -1,0 +1,176 @@
+"""Heads at every opset and IR version, for targets, and with the most probable classes as outputs."""
+
+import pickle
+
+import numpy as np
+import onnx
+import pytest
+
+import onnxhead
+from onnxhead.compatibility import RELEASES, RUNTIMES, form_for
+from onnxhead.form import IR_VERSIONS, OPSETS, Form
+from onnxhead.model import open_model
+from onnxhead_runtime import Classifier, runner
+from onnxhead_runtime.contract import LINKS
+from onnxhead_runtime.errors import HeadError, ModelError, WriteError
+
+ROWS = np.random.default_rng(2).standard_normal((9, 5), np.float32)
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("link", LINKS)
+def test_every_opset_has_the_same_answers(opset, link, random_head, tmp_path) -> None:
+    head = random_head(link=link, temperature=2.0)
+    report = onnxhead.save(head, tmp_path / "head.onnx", form=Form(opset=opset))
+    assert report.check.passed
+    assert onnxhead.verify(report.path).findings == []
+    model = onnx.load(report.path)
+    assert (model.opset_import[0].version, model.ir_version) == (opset, 7)
+    onnx.checker.check_model(model, full_check=True)
+    default = onnxhead.save(head, tmp_path / "default.onnx").path
+    answers = [onnxhead.load(path, device="cpu")(ROWS) for path in (report.path, default)]
+    np.testing.assert_array_equal(answers[0].logits, answers[1].logits)
+    np.testing.assert_allclose(answers[0].probabilities, answers[1].probabilities, atol=1e-6)
+
+
+@pytest.mark.parametrize("ir_version", IR_VERSIONS)
+def test_every_ir_version_is_written(ir_version, random_head, tmp_path) -> None:
+    path = onnxhead.save(random_head(), tmp_path / "head.onnx", form=Form(ir_version=ir_version)).path
+    assert onnx.load(path).ir_version == ir_version
+    assert onnxhead.verify(path).findings == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"opset": 6}, "opset must be 7 to 26, got 6"),
+        ({"opset": 27}, "opset must be 7 to 26, got 27"),
+        ({"ir_version": 3}, "ir_version must be 4 to 13, got 3"),
+        ({"ir_version": 14}, "ir_version must be 4 to 13, got 14"),
+        ({"top_k": 0}, "top_k must be at least 1, got 0"),
+        ({"top_k": 1, "opset": 10}, "top_k needs opset 11 or newer, got 10"),
+    ],
+)
+def test_what_no_runtime_loads_is_refused(values, message) -> None:
+    with pytest.raises(WriteError, match=message):
+        Form(**values)
+
+
+@pytest.mark.parametrize(
+    ("target", "opset", "ir_version"),
+    [
+        ("onnxruntime==1.0", 11, 6),
+        ("onnxruntime==1.2.0", 11, 6),
+        ("onnxruntime==1.5", 12, 7),
+        ("onnxruntime==1.6.0", 13, 7),
+        ("onnxruntime==1.99", 13, 7),
+        ("onnxruntime", 13, 7),
+        *((runtime, 13, 7) for runtime in RUNTIMES),
+    ],
+)
+def test_a_target_gets_what_it_loads(target, opset, ir_version) -> None:
+    assert form_for(target) == Form(opset, ir_version)
+    assert form_for(f" {target} ", 3) == Form(opset, ir_version, 3)
+
+
+def test_no_release_gets_more_than_it_loads() -> None:
+    for release in RELEASES:
+        form = form_for(f"onnxruntime=={release.version}")
+        assert (form.opset <= release.opset, form.ir_version <= release.ir_version) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "target", ["", "onnx", "openvino==2024", "onnxruntime==new", "onnxruntime==0.5", "tract 1"]
+)
+def test_an_unknown_target_is_refused(target) -> None:
+    with pytest.raises(
+        WriteError, match="a target must be onnxruntime==VERSION or one of|must be 1.0 or newer"
+    ):
+        form_for(target)
+
+
+@pytest.mark.parametrize("opset", [11, 13, 26])
+@pytest.mark.parametrize("link", LINKS)
+def test_the_file_itself_finds_the_most_probable_classes(
+    opset, link, random_head, tmp_path, monkeypatch
+) -> None:
+    head = random_head(classes=20, labels=[f"c{i}" for i in range(20)], link=link, temperature=3.0)
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(opset, top_k=4)).path
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    outputs = {value.name: value.type.tensor_type for value in model.graph.output}
+    assert list(outputs) == ["logits", "probabilities", "top_probabilities", "top_classes"]
+    assert [outputs[name].shape.dim[1].dim_value for name in outputs] == [20, 20, 4, 4]
+    assert outputs["top_classes"].elem_type == onnx.TensorProto.INT64
+    classify = onnxhead.load(path, device="cpu")
+    expected = {k: classify(ROWS).top(k) for k in (1, 4, 5, 20)}
+    for k, pairs in expected.items():
+        assert classify.top(ROWS, k) == pairs
+    assert classify.top(ROWS[0], 2) == [expected[4][0][:2]]
+    assert classify.top(ROWS[:0], 2) == []
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        classify.top(ROWS, 0)
+    assert pickle.loads(pickle.dumps(classify)).top(ROWS, 4) == expected[4]  # noqa: S301  (its own)
+    monkeypatch.setattr(runner, "_PIECE_ROWS", 2)
+    monkeypatch.setattr(runner, "_PIECE_OUTPUT_BYTES", 1)
+    monkeypatch.setattr(Classifier, "__call__", None)  # all logits and probabilities are not asked for
+    assert classify.top(ROWS, 4) == expected[4]
+
+
+def test_equal_logits_keep_the_order_of_the_classes_and_nan_has_none(tmp_path) -> None:
+    head = onnxhead.Head(np.ones((6, 2)), [0, 1, 1, 0, 1, 0])
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(top_k=4)).path
+    classify = onnxhead.load(path, device="cpu")
+    tied, undefined = classify.top([[1, 2], [np.nan, 0]], 4)
+    assert [label for label, _ in tied] == [1, 2, 4, 0]
+    assert undefined == []
+
+
+def test_saturated_probabilities_are_ranked_by_their_logits(tmp_path) -> None:
+    head = onnxhead.Head([[1.0], [3.0], [2.0]], np.zeros(3), link="sigmoid")
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(top_k=3)).path
+    (pairs,) = onnxhead.load(path, device="cpu").top([100.0], 3)
+    assert pairs == [(1, 1.0), (2, 1.0), (0, 1.0)]
+
+
+def test_more_of_them_than_classes_are_refused(random_head, tmp_path) -> None:
+    with pytest.raises(HeadError, match="top_k must be at most the 4 classes, got 5"):
+        onnxhead.save(random_head(), tmp_path / "head.onnx", form=Form(top_k=5))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_form_is_read_back_and_held_to(random_head, tmp_path) -> None:
+    form = Form(opset=17, ir_version=9, top_k=2)
+    path = onnxhead.save(random_head(), tmp_path / "head.onnx", form=form).path
+    assert open_model(path).form == form
+    model = onnx.load(path)
+    model.graph.node[-1].input[0] = "logits"  # another graph under the same outputs
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="must have the graph that onnxhead writes"):
+        onnxhead.verify(path)
+    model.opset_import[0].version = 28
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="is not as onnxhead writes models: opset must be 7 to 26, got 28"):
+        onnxhead.verify(path)
+
+
+@pytest.mark.parametrize("form", [Form(7, 4), Form(26, 13), Form(top_k=3)])
+def test_every_form_is_shipped(form, random_head, tmp_path) -> None:
+    path = onnxhead.save(random_head(), tmp_path / "head.onnx", form=form).path
+    bundle = onnxhead.ship(path, "bundle", tmp_path / "out").path
+    assert onnxhead.verify(bundle).findings == []
+    assert open_model(bundle / "bundle" / "model.onnx").form == form
+
+
+def test_the_command_writes_for_a_target(command, tmp_path, random_head) -> None:
+    np.savez(tmp_path / "head.npz", weight=random_head().weight, bias=random_head().bias)
+    command("build", "head.npz", "-o", "old.onnx", "--target", "onnxruntime==1.5")
+    assert open_model(tmp_path / "old.onnx").form == Form(12, 7)
+    command("build", "head.npz", "-o", "hand.onnx", "--opset", "20", "--ir", "9", "--top-k", "2")
+    assert open_model(tmp_path / "hand.onnx").form == Form(20, 9, 2)
+    done = command("build", "head.npz", "--target", "tract", "--opset", "9", status=2)
+    assert "--target chooses opset and IR version, got --opset or --ir too" in done.stderr
+    np.save(tmp_path / "x.npy", ROWS)
+    (tmp_path / "y.txt").write_text("\n".join("012301230"))
+    command("calibrate", "hand.onnx", "x.npy", "y.txt", "-o", "calibrated.onnx")
+    assert open_model(tmp_path / "calibrated.onnx").form == Form(20, 9, 2), "calibration keeps the form"
