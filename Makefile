@@ -11,7 +11,7 @@
 #   make test-clients  every client that is shipped, built and held to every head; needs their toolchains
 #   make clients-packages  what test-clients needs beside the toolchains, from Debian or Ubuntu; as root
 #   make bench-languages  one row in every language, with the clients that test-clients built
-#   make compat        the built files in onnxruntime 1.15 to the newest, and in its CUDA build without a GPU
+#   make compat        heads in every form in onnxruntime 1.15 to the newest, OpenVINO and tract; writes docs/runtimes.md
 
 PYTHON ?= python3
 VENV := .venv
@@ -73,7 +73,7 @@ clients-packages:
 		libcjson-dev libgtest-dev libssl-dev make nlohmann-json3-dev pkg-config > /dev/null
 
 compat: wheel
-	$(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)
+	PYTHONPATH=tests $(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)
 
 bench: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/bench

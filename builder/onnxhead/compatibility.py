@@ -38,14 +38,8 @@ RELEASES = (
 )
 
 
-# The other runtimes load the default form: the newest opset is that of their documentation.
-RUNTIMES = {
-    "onnxruntime-web": 26,
-    "onnxruntime-node": 26,
-    "openvino": 21,
-    "tensorrt": 20,
-    "tract": 18,
-}
+# other runtimes that load the default form
+RUNTIMES = ("onnxruntime-web", "onnxruntime-node", "openvino", "tensorrt", "tract")
 
 
 def form_for(target: str, top_k: int | None = None) -> Form:
@@ -64,7 +58,7 @@ def form_for(target: str, top_k: int | None = None) -> Form:
     """
     name, _, version = target.strip().partition("==")
     if name in RUNTIMES and not version:
-        return Form(min(Form.opset, RUNTIMES[name]), top_k=top_k)
+        return Form(top_k=top_k)
     if name != "onnxruntime" or (version and not re.fullmatch(r"\d+(\.\d+){1,2}", version)):
         raise WriteError(
             f"a target must be onnxruntime==VERSION or one of {', '.join(RUNTIMES)}, got {target!r}: --opset "

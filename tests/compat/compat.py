@@ -1,55 +1,60 @@
-"""The built files in every onnxruntime that raised a limit, each in an environment of its own, from the oldest with
-a wheel for this Python to the newest; and the CUDA build of onnxruntime on a machine without a GPU, where it must
-refuse and not answer from the CPU.
+"""Heads in every form, in every onnxruntime from the oldest with a wheel for this Python to the newest, in OpenVINO and
+in tract, each in an environment of its own; and the CUDA build of onnxruntime on a machine without a GPU, where it must
+refuse and not answer from the CPU. Writes the table of docs/runtimes.md.
 
-    python tests/compat/compat.py FOLDER        as `make compat` does, with dist/*.whl built before
+    PYTHONPATH=tests python tests/compat/compat.py FOLDER        as `make compat` does, with dist/*.whl built before
 """
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from clients.document import replace_block
+from clients.versions import VERSIONS as CLIENT_VERSIONS
 
 import onnxhead
 from onnxhead import storage
-from onnxhead.compatibility import RELEASES
+from onnxhead.compatibility import RELEASES, RUNTIMES, form_for
+from onnxhead.form import Form
 from onnxhead.reference import refer
 from onnxhead_runtime.contract import LINKS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NUMPY_1 = "numpy<2"  # what was built for numpy 1 does not load in numpy 2
-ENVIRONMENTS = [
-    ["onnxruntime==1.15.1", NUMPY_1],
-    ["onnxruntime==1.17.3", NUMPY_1],
-    ["onnxruntime==1.18.1", NUMPY_1],
-    ["onnxruntime==1.21.1"],
-    ["onnxruntime==1.23.2"],
-    ["onnxruntime==1.24.4"],
-    ["onnxruntime==1.25.1"],
-    ["onnxruntime==1.31.1"],
-    ["onnxruntime"],
-    ["onnxruntime-gpu"],
+OLD_VERSIONS = ("1.15.1", "1.16.3", "1.17.3", "1.18.1")
+VERSIONS = (*OLD_VERSIONS, *CLIENT_VERSIONS)
+# each opset with the oldest IR version that the ONNX standard gives it, from the oldest that are written on
+FORMS = [
+    *((7, 4), (9, 4), (11, 6), (12, 7), (13, 7), (15, 8), (18, 8)),
+    *((19, 9), (20, 9), (21, 10), (22, 10), (23, 11), (25, 13), (26, 13)),
 ]
+_PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
 def main(folder: Path) -> None:
     (wheel,) = (ROOT / "dist").glob("*.whl")
     models = folder / "compat-models"
     write_models(models)
-    for requirements in ENVIRONMENTS:
-        python = make_environment(folder / "compat", requirements, wheel)
-        if python is None:
-            print(f"{requirements[0]}: SKIPPED, no wheel for this Python")
-            continue
-        script = "cuda_without_gpu.py" if requirements[0] == "onnxruntime-gpu" else "load_models.py"
-        subprocess.run([python, HERE / script, models], check=True, cwd=folder)
+    table = {}
+    for version in VERSIONS:
+        requirements = [f"onnxruntime=={version}", *([NUMPY_1] if version in OLD_VERSIONS else [])]
+        table[f"onnxruntime {version}"] = run("load_models.py", folder, requirements, wheel, models)
+    for other in ("openvino", "tract"):
+        table[other] = run("load_elsewhere.py", folder, [other, "numpy"], None, models, other)
+    run("cuda_without_gpu.py", folder, ["onnxruntime-gpu"], wheel, models)
+    lines = list(markdown({name: answers for name, answers in table.items() if answers}))
+    print("\n".join(lines))
+    if all(table.values()):
+        replace_block(ROOT / "docs/runtimes.md", "matrix", lines)
 
 
 def write_models(folder: Path) -> None:
-    """Write a model of every kind, features, the float64 answers and their bounds."""
+    """Write a model of every kind and form, features, the float64 answers and their bounds."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     heads = {
@@ -61,15 +66,21 @@ def write_models(folder: Path) -> None:
     }
     heads["abc"] = onnxhead.read(ROOT / "models" / "abc.onnx")
     for name, head in heads.items():
-        write_model(folder, name, head)
+        write_model(folder, name, head, Form())
+    plain, tempered = heads["softmax-1.0"], heads["ovr-2.5"]
+    write_model(folder, "top", tempered, Form(top_k=3))
+    for opset, ir_version in FORMS:
+        write_model(folder, f"form-{opset}-{ir_version}", tempered, Form(opset, ir_version))
+    for target in (*(f"onnxruntime=={version}" for version in VERSIONS), *RUNTIMES):
+        write_model(folder, f"target-{target}", plain, form_for(target))
     storage.EXTERNAL_THRESHOLD_BYTES = 0
-    write_model(folder, "external", heads["softmax-1.0"])
+    write_model(folder, "external", plain, Form())
     limits = [f"{release.version} {release.ir_version} {release.opset}" for release in RELEASES]
     (folder / "releases.txt").write_text("\n".join(limits))
 
 
-def write_model(folder: Path, name: str, head: onnxhead.Head) -> None:
-    onnxhead.save(head, folder / f"{name}.onnx")
+def write_model(folder: Path, name: str, head: onnxhead.Head, form: Form) -> None:
+    onnxhead.save(head, folder / f"{name}.onnx", form=form)
     features = np.random.default_rng(1).normal(size=(9, head.features)).astype(np.float32)
     exact = refer(head, features)
     np.savez(
@@ -82,18 +93,35 @@ def write_model(folder: Path, name: str, head: onnxhead.Head) -> None:
     )
 
 
-def make_environment(folder: Path, requirements: list[str], wheel: Path) -> Path | None:
-    """Make a virtual environment in which the wheel has no dependency but what is asked for.
+def run(
+    script: str, folder: Path, requirements: list[str], wheel: Path | None, models: Path, *more: str
+) -> dict[str, str]:
+    """Run a script in an environment that has what is asked for alone; return the last line that it prints.
 
-    None where pip has no such package for this Python, unless this is CI: there that is a failure.
+    Nothing where pip has no such package for this Python, unless this is CI: there that is a failure.
     """
-    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-    python = folder / "bin" / "python"
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.run([*pip, *requirements], check="CI" in os.environ).returncode:
-        return None
-    subprocess.run([*pip, "--no-deps", wheel], check=True)
-    return python
+    environment = folder / "compat"
+    subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+    python = environment / "bin" / "python"
+    if subprocess.run([python, *_PIP, *requirements], check="CI" in os.environ).returncode:
+        print(f"{requirements[0]}: SKIPPED, no wheel for this Python")
+        return {}
+    if wheel:
+        subprocess.run([python, *_PIP, "--no-deps", wheel], check=True)
+    done = subprocess.run(
+        [python, HERE / script, models, *more], check=True, cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    *lines, answers = done.stdout.splitlines()
+    print("\n".join(lines), flush=True)
+    return dict(json.loads(answers))
+
+
+def markdown(table: dict[str, dict[str, str]]) -> Iterator[str]:
+    names = [f"form-{opset}-{ir_version}" for opset, ir_version in FORMS]
+    yield f"| | {' | '.join(f'{opset} / {ir_version}' for opset, ir_version in FORMS)} |"
+    yield f"|---|{'---|' * len(FORMS)}"
+    for runtime, answers in table.items():
+        yield f"| {runtime} | {' | '.join(answers[name] for name in names)} |"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from onnxhead_runtime.errors import ProviderError
 
 if any(Path("/dev").glob("nvidia[0-9]*")):
     print("skipped: this machine has a GPU, tests/cuda check it")
+    print("{}")
     sys.exit()
 model = Path(sys.argv[1]) / "abc.onnx"
 assert "CUDAExecutionProvider" in onnxruntime.get_available_providers(), "this is no CUDA build"
@@ -33,3 +34,4 @@ assert onnxhead_runtime.load(model, device="auto").device == "cpu"
 assert len(records) == 1
 assert records[0].startswith("device auto takes the CPU: "), records
 print(f"onnxruntime-gpu {onnxruntime.__version__} without a GPU: 4 passed, 0 failed")
+print("{}")
