@@ -7,9 +7,11 @@ import onnx
 import pytest
 
 import onnxhead
+from onnxhead import obstacles
 from onnxhead.compatibility import RELEASES, RUNTIMES, form_for
 from onnxhead.form import IR_VERSIONS, OPSETS, Form
 from onnxhead.model import open_model
+from onnxhead.summary import inspect
 from onnxhead_runtime import Classifier, runner
 from onnxhead_runtime.contract import LINKS
 from onnxhead_runtime.errors import HeadError, ModelError, WriteError
@@ -174,3 +176,21 @@ def test_the_command_writes_for_a_target(command, tmp_path, random_head) -> None
     (tmp_path / "y.txt").write_text("\n".join("012301230"))
     command("calibrate", "hand.onnx", "x.npy", "y.txt", "-o", "calibrated.onnx")
     assert open_model(tmp_path / "calibrated.onnx").form == Form(20, 9, 2), "calibration keeps the form"
+
+
+def test_inspect_says_what_refuses_a_file(random_head, tmp_path, monkeypatch) -> None:
+    path = onnxhead.save(random_head(), tmp_path / "new.onnx", form=Form(20, 9)).path
+    assert inspect(path).obstacles == ["opset 20 with IR version 9: onnxruntime before 1.17 refuses it"]
+    for form in (Form(), Form(7, 4), Form(11, 6)):
+        assert inspect(onnxhead.save(random_head(), tmp_path / "a.onnx", form=form).path).obstacles == []
+    model = onnx.load(path)
+    model.opset_import[0].version = 99
+    model.opset_import.add(domain="com.example", version=1)
+    model.graph.node.add(op_type="Twist", domain="com.example")
+    model.graph.node.add(op_type="Bend", domain="com.example")
+    monkeypatch.setattr(obstacles, "_LARGEST_BYTES", 1000)
+    assert obstacles.find_obstacles(model, 1000) == [
+        "operators of com.example (Bend, Twist): only an onnxruntime that was built with them loads the file",
+        "opset 99 with IR version 9: no onnxruntime from 1.0 to 1.32 loads it",
+        "0.0 GiB: browsers and the .ort format hold less than 2 GiB",
+    ]

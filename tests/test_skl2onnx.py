@@ -12,7 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import Perceptron, RidgeClassifier, SGDClassifier
+from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -21,6 +21,7 @@ from sklearn.svm import LinearSVC
 
 import onnxhead
 from onnxhead.reference import refer
+from onnxhead.summary import inspect
 
 skl2onnx = pytest.importorskip("skl2onnx")
 FEATURES, LABELS = load_iris(return_X_y=True)
@@ -182,3 +183,27 @@ def test_temperature_calibration_is_right_here_and_fails_there(tmp_path: Path) -
     assert not isinstance(failure.value, onnxhead.OnnxHeadError)
     head = onnxhead.read(estimator)
     assert np.abs(refer(head, ROWS).probabilities - estimator.predict_proba(FEATURES)).max() < 1e-5
+
+
+@pytest.mark.parametrize("zipmap", [False, True])
+def test_inspect_says_where_a_file_of_skl2onnx_does_not_run(zipmap, tmp_path, command) -> None:
+    rows, classes = load_iris(return_X_y=True)
+    estimator = LogisticRegression(max_iter=1000).fit(rows, classes)
+    model = skl2onnx.to_onnx(
+        estimator, rows[:1].astype(np.float32), options={"zipmap": zipmap}, target_opset=OPSETS
+    )
+    (tmp_path / "foreign.onnx").write_bytes(model.SerializeToString())
+    obstacles = inspect(tmp_path / "foreign.onnx").obstacles
+    operators = "LinearClassifier, Normalizer" + (", ZipMap" if zipmap else "")
+    assert obstacles[0] == (
+        f"operators of ai.onnx.ml ({operators}): OpenVINO and TensorRT refuse them, and onnxruntime runs "
+        "them on the CPU also where CUDA is asked for"
+    )
+    assert [obstacle.partition(":")[0] for obstacle in obstacles[1:]] == [
+        *(["outputs that are no tensors (output_probability)"] if zipmap else []),
+        "opset 18 with IR version 8",
+    ]
+    shown = command("inspect", "foreign.onnx").stdout
+    assert "without them: onnxhead build foreign.onnx" in shown
+    command("build", "foreign.onnx", "-o", "portable.onnx")
+    assert inspect(tmp_path / "portable.onnx").obstacles == []

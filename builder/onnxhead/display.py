@@ -143,8 +143,11 @@ def summary_lines(summary: Summary) -> Iterator[str]:
                 f"onnxruntime {oldest} or newer, also in Node and browsers" if oldest else "-",
             ),
             *([("beside ai.onnx", plain(", ".join(summary.other_domains)))] if summary.other_domains else []),
+            *(("obstacle", plain(obstacle)) for obstacle in summary.obstacles),
         ]
     )
+    if summary.obstacles and not ours:
+        yield f"without them: onnxhead build {plain(str(summary.path))}, of its last linear layer"
 
 
 def verification_lines(verification: Verification) -> Iterator[str]:

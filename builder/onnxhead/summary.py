@@ -10,6 +10,7 @@ import onnx
 
 from onnxhead.compatibility import oldest_onnxruntime
 from onnxhead.model import ModelFile, open_model
+from onnxhead.obstacles import find_obstacles
 from onnxhead_runtime.contract import Label, Link, Metadata
 from onnxhead_runtime.errors import ModelError
 
@@ -47,6 +48,7 @@ class Summary:
         weights_sha256: The hash of the weights; None where the file does not say.
         oldest_onnxruntime: The oldest release that loads the file; None if none is known to, and for files
             with operators beyond ai.onnx.
+        obstacles: Which runtimes refuse the file or leave its nodes on the CPU, and why, one sentence each.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Summary:
     temperature: float | None
     weights_sha256: str | None
     oldest_onnxruntime: str | None
+    obstacles: list[str]
 
 
 def inspect(path: str | os.PathLike[str]) -> Summary:
@@ -82,10 +85,11 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
     metadata = _metadata(model)
     opsets = {entry.domain: entry.version for entry in model.proto.opset_import}
     opset = opsets.pop("", 0) or opsets.pop("ai.onnx", 0)
+    size = model.size_bytes + sum(path.stat().st_size for path in model.data_paths)
     return Summary(
         path=model.path,
         data_paths=model.data_paths,
-        size_bytes=model.size_bytes + sum(path.stat().st_size for path in model.data_paths),
+        size_bytes=size,
         sha256=model.sha256,
         inputs=[_tensor(value) for value in graph.input],
         outputs=[_tensor(value) for value in graph.output],
@@ -98,6 +102,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
         temperature=metadata.temperature if metadata else None,
         weights_sha256=metadata.weights_sha256 if metadata else None,
         oldest_onnxruntime=oldest_onnxruntime(model.proto.ir_version, opset) if not opsets else None,
+        obstacles=find_obstacles(model.proto, size),
     )
 
 

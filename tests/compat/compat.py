@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import skl2onnx
 from clients.document import replace_block
 from clients.versions import VERSIONS as CLIENT_VERSIONS
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.linear_model import LogisticRegression
 
 import onnxhead
 from onnxhead import storage
@@ -73,10 +76,25 @@ def write_models(folder: Path) -> None:
         write_model(folder, f"form-{opset}-{ir_version}", tempered, Form(opset, ir_version))
     for target in (*(f"onnxruntime=={version}" for version in VERSIONS), *RUNTIMES):
         write_model(folder, f"target-{target}", plain, form_for(target))
+    for zipmap in (False, True):
+        write_foreign(folder / f"foreign-{zipmap}.onnx", zipmap)
     storage.EXTERNAL_THRESHOLD_BYTES = 0
     write_model(folder, "external", plain, Form())
     limits = [f"{release.version} {release.ir_version} {release.opset}" for release in RELEASES]
     (folder / "releases.txt").write_text("\n".join(limits))
+
+
+def write_foreign(path: Path, zipmap: bool) -> None:
+    """Write what skl2onnx makes of a logistic regression, of which `inspect` names who refuses it."""
+    rows = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    estimator = LogisticRegression().fit(rows, np.arange(30) % 3)
+    model = skl2onnx.to_onnx(
+        estimator,
+        initial_types=[("features", FloatTensorType([1, 4]))],  # for tract, which cannot guess a batch
+        options={"zipmap": zipmap},
+        target_opset={"": 13, "ai.onnx.ml": 1},
+    )
+    path.write_bytes(model.SerializeToString())
 
 
 def write_model(folder: Path, name: str, head: onnxhead.Head, form: Form) -> None:

@@ -37,4 +37,6 @@ class Model(NamedTuple):
 
 def read_models(folder: Path) -> Iterator[Model]:
     for path in sorted(folder.glob("*.onnx")):
+        if path.stem.startswith("foreign-"):
+            continue
         yield Model(path, dict(np.load(path.with_name(f"{path.stem}.npz"))))
