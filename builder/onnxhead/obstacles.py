@@ -36,8 +36,8 @@ def _operators(model: onnx.ModelProto) -> Iterator[str]:
         listed = f"operators of {domain} ({', '.join(sorted(operators))})"
         if domain == _CLASSICAL:
             yield (
-                f"{listed}: OpenVINO and TensorRT refuse them, and onnxruntime runs them on the CPU also where "
-                "CUDA is asked for"
+                f"{listed}: OpenVINO and TensorRT refuse them, and onnxruntime runs them on the CPU "
+                "also where CUDA is asked for"
             )
         else:
             yield f"{listed}: only an onnxruntime that was built with them loads the file"
