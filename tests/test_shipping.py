@@ -217,6 +217,17 @@ def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(targe
         assert str(tmp_path).encode() not in content
 
 
+def test_what_is_installed_of_one_maven_client_is_not_replaced_by_another() -> None:
+    """In the local repository, files lie by group, artifact and version."""
+    poms = {path.parent.name: path.read_text() for path in CLIENTS.glob("*/pom.xml")}
+    assert sorted(poms) == ["java", "kotlin", "scala"]
+    for language, pom in poms.items():
+        artifact = f"<groupId>onnxhead</groupId>\n  <artifactId>onnxhead-client-{language}</artifactId>"
+        assert artifact in pom
+        assert artifact in (CLIENTS / language / "README.md").read_text()
+        assert "<finalName>onnxhead-client</finalName>" in pom, "the jar of its commands"
+
+
 def test_the_installed_package_has_every_file_of_every_client() -> None:
     here, installed = (
         {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
