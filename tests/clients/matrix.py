@@ -17,6 +17,8 @@ from clients.toolchains import CLIENTS, ROOT, Answer, Client
 
 Table = dict[str, dict[str, Answer]]
 
+USAGE = "usage: check [--time] [BUNDLE]\n"
+
 
 def main(folder: Path, targets: list[str]) -> None:
     bundles = ship_bundles(folder / "bundles")
@@ -55,12 +57,22 @@ def hold(
             sys.exit(
                 f"{client.target} must fail on a wrong {name}, it answered {answer.status}:\n{answer.output}"
             )
+    hold_to_usage(client, project, str(next(iter(bundles.values()))))
     seconds = time.monotonic() - start
     print(
         f"{client.target}: {len(bundles)} heads pass, {len(mutants)} mutants fail, {seconds:.0f} s",
         flush=True,
     )
     return answers
+
+
+def hold_to_usage(client: Client, project: Path, bundle: str) -> None:
+    """Exit where the program takes what it does not know, or an option for a folder."""
+    for arguments in (["--tim", bundle], [bundle, "--tim"], ["-t"], [bundle, bundle], ["--help"]):
+        done = client.run_program(project, *arguments)
+        helped = arguments == ["--help"] and not done.returncode and done.stdout.startswith(USAGE)
+        if not helped and (done.returncode, done.stdout, done.stderr) != (2, "", USAGE):
+            sys.exit(f"{client.target} must refuse {arguments} with its usage, it answered {done}")
 
 
 def markdown(table: Table, heads: list[str]) -> Iterator[str]:

@@ -83,6 +83,10 @@ class Client:
         passed, failed = map(int, cases.groups()) if cases else (0, 0)
         return Answer(done.returncode, passed, failed, largest[1] if largest else "-", done.stdout)
 
+    def run_program(self, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the program with any arguments; what it prints on standard error is apart."""
+        return self._run([*self.check, *arguments], project, stderr=subprocess.PIPE)
+
     def row_microseconds(self, project: Path, bundle: Path) -> float:
         """Return the median time of one row that the client measures."""
         done = self._run([*self.check, "--time", str(bundle)], project)
@@ -91,7 +95,9 @@ class Client:
             sys.exit(f"{self.target}: {done.stdout}")
         return float(found[1])
 
-    def _run(self, command: list[str], project: Path, site: Path = SITE) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, command: list[str], project: Path, site: Path = SITE, stderr: int = subprocess.STDOUT
+    ) -> subprocess.CompletedProcess[str]:
         (library,) = site.glob("onnxruntime/capi/libonnxruntime.so.*")
         environment = {**os.environ, "ORT_DYLIB_PATH": str(library)}
         if site != SITE:
@@ -101,7 +107,7 @@ class Client:
             cwd=project,
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             check=False,
         )

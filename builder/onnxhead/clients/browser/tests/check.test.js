@@ -53,6 +53,13 @@ test("a changed model is refused", async (t) => {
   assert.deepEqual([status, stdout], [2, ""]);
 });
 
+for (const args of [["--tim", BUNDLE], ["--help"], [BUNDLE, BUNDLE]]) {
+  test(`the arguments ${args.join(" ")} are refused`, async () => {
+    const { status, stdout, stderr } = await check(...args);
+    assert.deepEqual([status, stdout, stderr], [2, "", "usage: check [--time] [BUNDLE]\n"]);
+  });
+}
+
 test("the time of one row is printed", async () => {
   const { status, stdout } = await check("--time", BUNDLE);
   assert.match(stdout, /^one row: \d+\.\d\d us\n$/);

@@ -5,20 +5,40 @@ import { parseArgs } from "node:util";
 import { launchChromium } from "./chromium.js";
 import { serve } from "./server.js";
 
-try {
-  const { values, positionals } = parseArgs({
-    options: { time: { type: "boolean", default: false } },
-    allowPositionals: true,
-  });
-  if (!existsSync(new URL("../dist/check.html", import.meta.url))) {
-    throw new Error("dist/ must hold the page, it does not: run npm run build");
+process.exitCode = await run();
+
+/** Runs the program, and returns the exit status. */
+async function run() {
+  const parsed = parseArguments();
+  if (parsed === undefined) {
+    console.error("usage: check [--time] [BUNDLE]");
+    return 2;
   }
-  const { text, status } = await check(positionals[0] ?? "bundle", values.time ? "?time" : "");
-  (status === 2 ? console.error : console.log)(text);
-  process.exitCode = status;
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 2;
+  try {
+    if (!existsSync(new URL("../dist/check.html", import.meta.url))) {
+      throw new Error("dist/ must hold the page, it does not: run npm run build");
+    }
+    const { text, status } = await check(parsed.bundle, parsed.isTimed ? "?time" : "");
+    (status === 2 ? console.error : console.log)(text);
+    return status;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 2;
+  }
+}
+
+/** Returns undefined where there is another option, or a second bundle. */
+function parseArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { time: { type: "boolean", default: false } },
+      allowPositionals: true,
+    });
+    const [bundle = "bundle", ...others] = positionals;
+    return others.length === 0 ? { bundle, isTimed: values.time } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

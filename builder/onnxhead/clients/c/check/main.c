@@ -54,19 +54,30 @@ static onnxhead_status check(const char *folder, bool is_timed, size_t *failed,
     return status;
 }
 
-int main(int argc, char **argv) {
-    const char *folder = "bundle";
-    bool is_timed = false;
+/* Reads the arguments; false where they hold another option, or a second folder. */
+static bool parse_arguments(int argc, char **argv, const char **folder, bool *is_timed) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--time") == 0) {
-            is_timed = true;
+            *is_timed = true;
+        } else if (argv[i][0] != '-' && *folder == NULL) {
+            *folder = argv[i];
         } else {
-            folder = argv[i];
+            return false;
         }
+    }
+    return true;
+}
+
+int main(int argc, char **argv) {
+    const char *folder = NULL;
+    bool is_timed = false;
+    if (!parse_arguments(argc, argv, &folder, &is_timed)) {
+        fputs("usage: check [--time] [BUNDLE]\n", stderr);
+        return 2;
     }
     size_t failed = 0;
     onnxhead_error error;
-    if (check(folder, is_timed, &failed, &error) != ONNXHEAD_OK) {
+    if (check(folder == NULL ? "bundle" : folder, is_timed, &failed, &error) != ONNXHEAD_OK) {
         fprintf(stderr, "%s\n", error.message);
         return 2;
     }

@@ -2,7 +2,9 @@
 
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "cases.hpp"
 #include "comparison.hpp"
@@ -28,30 +30,46 @@ std::size_t print_comparisons(const onnxhead::Classifier& classifier,
     return failed;
 }
 
-int run(const std::string& folder, bool is_timed) {
-    const onnxhead::Classifier classifier(folder);
-    if (is_timed) {
+struct Arguments {
+    std::string folder = "bundle";
+    bool is_timed = false;
+};
+
+/// Reads the arguments; none where they hold another option, or a second folder.
+std::optional<Arguments> parse(const std::vector<std::string>& given) {
+    Arguments arguments;
+    std::size_t folders = 0;
+    for (const std::string& argument : given) {
+        if (argument == "--time") {
+            arguments.is_timed = true;
+        } else if (argument.rfind('-', 0) == 0 || ++folders > 1) {
+            return std::nullopt;
+        } else {
+            arguments.folder = argument;
+        }
+    }
+    return arguments;
+}
+
+int run(const Arguments& arguments) {
+    const onnxhead::Classifier classifier(arguments.folder);
+    if (arguments.is_timed) {
         std::printf("one row: %.2f us\n", measure_row(classifier));
         return 0;
     }
-    return print_comparisons(classifier, read_cases(folder, classifier)) > 0 ? 1 : 0;
+    return print_comparisons(classifier, read_cases(arguments.folder, classifier)) > 0 ? 1 : 0;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    std::string folder = "bundle";
-    bool is_timed = false;
-    for (int i = 1; i < argc; ++i) {
-        const std::string argument = argv[i];
-        if (argument == "--time") {
-            is_timed = true;
-        } else {
-            folder = argument;
-        }
+    const std::optional<Arguments> arguments = parse({argv + 1, argv + argc});
+    if (!arguments) {
+        std::fputs("usage: check [--time] [BUNDLE]\n", stderr);
+        return 2;
     }
     try {
-        return run(folder, is_timed);
+        return run(*arguments);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return 2;

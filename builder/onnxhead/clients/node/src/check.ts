@@ -12,25 +12,40 @@ import { type Case, readCases, runCase, significant } from "./vectors.js";
 const WARMUP = 200;
 const CALLS = 2000;
 
-try {
-  const { values, positionals } = parseArgs({
-    options: { time: { type: "boolean" } },
-    allowPositionals: true,
-  });
-  const [folder = "bundle"] = positionals;
-  const classifier = await Classifier.load(folder);
-  const cases = await readCases(folder);
-  if (values.time) {
-    console.log(`one row: ${(await medianMicroseconds(classifier, cases)).toFixed(2)} us`);
-  } else {
-    process.exitCode = await check(classifier, cases);
+process.exitCode = await run();
+
+/** Runs the program, and returns the exit status. */
+async function run(): Promise<number> {
+  const parsed = parseArguments();
+  if (parsed === undefined) {
+    console.error("usage: check [--time] [BUNDLE]");
+    return 2;
   }
-} catch (error) {
-  if (!(error instanceof BundleError)) {
-    throw error;
+  try {
+    const classifier = await Classifier.load(parsed.folder);
+    const cases = await readCases(parsed.folder);
+    return await (parsed.isTimed ? time(classifier, cases) : check(classifier, cases));
+  } catch (error) {
+    if (!(error instanceof BundleError)) {
+      throw error;
+    }
+    console.error(error.message);
+    return 2;
   }
-  console.error(error.message);
-  process.exitCode = 2;
+}
+
+/** Returns undefined where there is another option, or a second bundle. */
+function parseArguments(): { folder: string; isTimed: boolean } | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { time: { type: "boolean", default: false } },
+      allowPositionals: true,
+    });
+    const [folder = "bundle", ...others] = positionals;
+    return others.length === 0 ? { folder, isTimed: values.time } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Prints how every case went, and returns the exit status. */
@@ -50,8 +65,8 @@ async function check(classifier: Classifier, cases: readonly Case[]): Promise<nu
   return failed > 0 ? 1 : 0;
 }
 
-/** Returns the median time of a call that classifies one row. */
-async function medianMicroseconds(classifier: Classifier, cases: readonly Case[]): Promise<number> {
+/** Prints the median time of a call that classifies one row, and returns the exit status. */
+async function time(classifier: Classifier, cases: readonly Case[]): Promise<number> {
   const row = Float32Array.from(cases.flatMap(({ features }) => features)[0] ?? []);
   const times = [];
   for (let call = 0; call < WARMUP + CALLS; call++) {
@@ -59,5 +74,7 @@ async function medianMicroseconds(classifier: Classifier, cases: readonly Case[]
     await classifier.classify(row);
     times.push((performance.now() - start) * 1000);
   }
-  return times.slice(WARMUP).sort((a, b) => a - b)[CALLS / 2] as number;
+  const median = times.slice(WARMUP).sort((a, b) => a - b)[CALLS / 2] as number;
+  console.log(`one row: ${median.toFixed(2)} us`);
+  return 0;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import statistics
@@ -9,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -21,9 +22,8 @@ _WARMUP, _CALLS = 200, 2000
 
 def main() -> None:
     """Run the program."""
-    arguments = sys.argv[1:]
-    timed = "--time" in arguments
-    folder = Path(next((argument for argument in arguments if argument != "--time"), "bundle"))
+    arguments = _parse_arguments()
+    folder = arguments.bundle
     try:
         classifier = Classifier(folder)
         cases = json.loads((folder / "vectors.json").read_bytes())["cases"]
@@ -32,7 +32,7 @@ def main() -> None:
     except (BundleError, OSError, ValueError, KeyError, TypeError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    if timed:
+    if arguments.time:
         print(f"one row: {median_seconds(classifier, cases) * 1e6:.2f} us")
         return
     failed, largest = check(classifier, cases)
@@ -77,6 +77,24 @@ def median_seconds(classifier: Classifier, cases: list[dict[str, Any]]) -> float
         classifier.classify(row)
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds[_WARMUP:])
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses what it does not know in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, self.format_usage())
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = _Parser(
+        usage="check [--time] [BUNDLE]",
+        description="Compare the answers of a bundle's model with its vectors.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--time", action="store_true", help="print the time of one row instead")
+    parser.add_argument("bundle", nargs="?", type=Path, default=Path("bundle"), metavar="BUNDLE")
+    return parser.parse_args()
 
 
 def _compare(

@@ -1,11 +1,12 @@
-// Check compares the answers of a bundle's model with its vectors, or times it: check [-time] [BUNDLE].
+// Check compares the answers of a bundle's model with its vectors, or times it: check [--time] [BUNDLE].
 //
 // The bundle is the folder bundle unless another is named. The exit status is 1 where a case failed, and 2 where
-// the bundle could not be loaded.
+// the bundle could not be loaded or the arguments are others.
 package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,14 +16,15 @@ import (
 	"example.com/onnxhead/internal/conformance"
 )
 
+var errUsage = errors.New("usage: check [--time] [BUNDLE]")
+
 func main() {
-	timed := flag.Bool("time", false, "print the median time of a call that classifies one row")
-	flag.Parse()
-	if flag.NArg() > 1 {
-		fmt.Fprintln(os.Stderr, "usage: check [-time] [BUNDLE]")
+	bundle, timed, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	passed, err := run(os.Stdout, cmp.Or(flag.Arg(0), "bundle"), *timed)
+	passed, err := run(os.Stdout, bundle, timed)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -30,6 +32,16 @@ func main() {
 	if !passed {
 		os.Exit(1)
 	}
+}
+
+func parse(arguments []string) (bundle string, timed bool, err error) {
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the usage says it all
+	flags.BoolVar(&timed, "time", false, "")
+	if flags.Parse(arguments) != nil || flags.NArg() > 1 {
+		return "", false, errUsage
+	}
+	return cmp.Or(flags.Arg(0), "bundle"), timed, nil
 }
 
 func run(output io.Writer, bundle string, timed bool) (passed bool, err error) {

@@ -12,6 +12,28 @@ import (
 
 const bundle = "../../bundle"
 
+func TestArgumentsAreABundleAndTime(t *testing.T) {
+	for _, test := range []struct {
+		arguments []string
+		bundle    string
+		timed     bool
+		err       error
+	}{
+		{nil, "bundle", false, nil},
+		{[]string{"other"}, "other", false, nil},
+		{[]string{"--time", "other"}, "other", true, nil},
+		{[]string{"-time"}, "bundle", true, nil},
+		{[]string{"--tim", "other"}, "", false, errUsage},
+		{[]string{"--help"}, "", false, errUsage},
+		{[]string{"one", "two"}, "", false, errUsage},
+	} {
+		bundle, timed, err := parse(test.arguments)
+		if bundle != test.bundle || timed != test.timed || err != test.err {
+			t.Errorf("%q are %q, %v, %v", test.arguments, bundle, timed, err)
+		}
+	}
+}
+
 func TestABundlePasses(t *testing.T) {
 	var output strings.Builder
 	passed, err := run(&output, bundle, false)

@@ -69,6 +69,13 @@ test("a folder without a bundle is an error", async (context) => {
   assert.equal(status, 2);
 });
 
+for (const args of [["--tim", BUNDLE], ["--help"], [BUNDLE, BUNDLE]]) {
+  test(`the arguments ${args.join(" ")} are refused`, () => {
+    const { status, stdout, stderr } = check(...args);
+    assert.deepEqual([status, stdout, stderr], [2, "", "usage: check [--time] [BUNDLE]\n"]);
+  });
+}
+
 test("the time of a row is measured", () => {
   const { status, stdout } = check("--time");
   assert.match(stdout, /^one row: \d+\.\d\d us\n$/);

@@ -1,6 +1,7 @@
 //! Compares the answers of a bundle's model with its vectors: `check [--time] [BUNDLE]`.
 
 use std::error::Error as _;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -15,11 +16,19 @@ fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1).peekable();
     let is_timed = arguments.next_if(|argument| argument == "--time").is_some();
     let folder = arguments.next().unwrap_or_else(|| "bundle".into());
+    if is_option(&folder) || arguments.next().is_some() {
+        eprintln!("usage: check [--time] [BUNDLE]");
+        return ExitCode::from(2);
+    }
     let run = if is_timed { time } else { check };
     run(folder.as_ref()).unwrap_or_else(|error| {
         eprintln!("{}", with_causes(&error));
         ExitCode::from(2)
     })
+}
+
+fn is_option(argument: &OsStr) -> bool {
+    argument.as_encoded_bytes().starts_with(b"-")
 }
 
 fn check(folder: &Path) -> Result<ExitCode, Error> {

@@ -61,6 +61,16 @@ fn no_bundle_exits_with_2() {
 }
 
 #[test]
+fn what_is_not_known_exits_with_2_and_the_usage() {
+    for unknown in ["--tim", "--help", "another"] {
+        let output = check(&[unknown], &bundle());
+        assert_eq!(output.stderr, b"usage: check [--time] [BUNDLE]\n");
+        assert!(output.stdout.is_empty());
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn time_prints_the_time_of_a_row() {
     let output = check(&["--time"], &bundle());
     let [line] = lines(&output)[..] else {

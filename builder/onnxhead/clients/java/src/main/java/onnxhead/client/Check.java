@@ -21,6 +21,10 @@ final class Check {
   static int run(String... args) {
     List<String> arguments = new ArrayList<>(List.of(args));
     boolean timed = arguments.remove("--time");
+    if (arguments.size() > 1 || arguments.stream().anyMatch(it -> it.startsWith("-"))) {
+      System.err.println("usage: check [--time] [BUNDLE]");
+      return 2;
+    }
     Path folder = Path.of(arguments.isEmpty() ? "bundle" : arguments.get(0));
     try (Classifier classifier = Classifier.load(folder)) {
       List<Vectors.Case> cases = Vectors.read(folder);

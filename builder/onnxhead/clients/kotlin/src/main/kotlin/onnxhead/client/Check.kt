@@ -13,12 +13,18 @@ internal fun main(args: Array<String>) {
     exitProcess(run(args.toList()))
 }
 
-private fun run(args: List<String>): Int {
-    val folder = Path(args.firstOrNull { it != "--time" } ?: "bundle")
+/** Runs the program, and returns its exit status. */
+internal fun run(args: List<String>): Int {
+    val (options, folders) = args.partition { it.startsWith("-") }
+    if (folders.size > 1 || options.any { it != "--time" }) {
+        System.err.println("usage: check [--time] [BUNDLE]")
+        return 2
+    }
+    val folder = Path(folders.firstOrNull() ?: "bundle")
     return try {
         Classifier.load(folder).use { classifier ->
             val cases = readCases(folder)
-            if ("--time" in args) time(classifier, cases) else compare(classifier, cases)
+            if ("--time" in options) time(classifier, cases) else compare(classifier, cases)
         }
     } catch (refused: BundleException) {
         System.err.println(refused.message)

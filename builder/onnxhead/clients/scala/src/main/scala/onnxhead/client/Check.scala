@@ -9,21 +9,28 @@ private[client] object Check {
   private val Warmup = 200
   private val Calls = 2000
 
-  def main(args: Array[String]): Unit = sys.exit(run(args))
+  def main(args: Array[String]): Unit = sys.exit(run(args.toSeq))
 
-  private def run(args: Array[String]): Int = {
-    val folder = Path.of(args.find(_ != "--time").getOrElse("bundle"))
+  /** Runs the program, and returns its exit status. */
+  def run(args: Seq[String]): Int = {
+    val (options, folders) = args.partition(_.startsWith("-"))
+    if (folders.sizeIs > 1 || options.exists(_ != "--time")) {
+      Console.err.println("usage: check [--time] [BUNDLE]")
+      2
+    } else run(Path.of(folders.headOption.getOrElse("bundle")), options.nonEmpty)
+  }
+
+  private def run(folder: Path, isTimed: Boolean): Int =
     try
       Using.resource(Classifier.load(folder)) { classifier =>
         val cases = Vectors.read(folder)
-        if (args.contains("--time")) time(classifier, cases) else compare(classifier, cases)
+        if (isTimed) time(classifier, cases) else compare(classifier, cases)
       }
     catch {
       case refused: BundleException =>
         Console.err.println(refused.getMessage)
         2
     }
-  }
 
   private def compare(classifier: Classifier, cases: Seq[Case]): Int = {
     val comparisons = cases.map(Comparison.of(classifier, _))
