@@ -27,7 +27,7 @@ final class Check {
     }
     Path folder = Path.of(arguments.isEmpty() ? "bundle" : arguments.get(0));
     try (Classifier classifier = Classifier.load(folder)) {
-      List<Vectors.Case> cases = Vectors.read(folder);
+      List<Vectors.Case> cases = Vectors.read(folder, classifier);
       return timed ? time(classifier, cases) : compare(classifier, cases);
     } catch (BundleException refused) {
       System.err.println(refused.getMessage());

@@ -139,7 +139,9 @@ public final class Classifier implements AutoCloseable {
   private void checkWidth(float[] row) {
     if (row.length != head.features()) {
       throw new IllegalArgumentException(
-          "a row must have %d features, got %d".formatted(head.features(), row.length));
+          ("a row must have %d features, got %d: pass those that the head was trained on, in their "
+                  + "order")
+              .formatted(head.features(), row.length));
     }
   }
 }

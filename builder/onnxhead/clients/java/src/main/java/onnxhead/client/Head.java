@@ -1,6 +1,8 @@
 package onnxhead.client;
 
-import com.google.gson.JsonParseException;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -50,19 +52,21 @@ record Head(
    * @throws BundleException if it is missing or malformed, or a file is not the one shipped
    */
   static Head read(Path folder) {
-    Head head = parse(folder);
-    if (!"1".equals(head.format)) {
+    Path file = folder.resolve("head.json");
+    if (!Files.exists(file)) {
       throw new BundleException(
-          ("this client reads bundles of format 1, %s states %s: ship it again with the onnxhead that "
-                  + "this client came with")
-              .formatted(folder, head.format));
-    }
-    if (!head.isComplete()) {
-      throw new BundleException(
-          ("head.json of a bundle must state a model with its hash, one input, two outputs, features, "
-                  + "classes, a label for each, and a link, that of %s does not: copy the bundle "
+          ("a bundle must have a head.json, %s has none: name the bundle's folder, or copy the bundle "
                   + "again, as a whole")
               .formatted(folder));
+    }
+    JsonObject document = Json.read(file);
+    checkFormat(folder, document.get("format"));
+    Head head = Json.convert(document, Head.class, file);
+    if (!head.isComplete()) {
+      throw BundleException.malformed(
+          file,
+          "it must state a model with its hash, one input, two outputs, features, classes, a label "
+              + "for each, and a link");
     }
     head.sha256.forEach((name, stated) -> checkHash(folder.resolve(name), stated));
     return head;
@@ -80,19 +84,18 @@ record Head(
     return outputs.get(1);
   }
 
-  private static Head parse(Path folder) {
-    try {
-      return Json.read(folder.resolve("head.json"), Head.class);
-    } catch (IOException | JsonParseException cause) {
+  /** Comes before all else, since another format may state it otherwise. */
+  private static void checkFormat(Path folder, JsonElement format) {
+    if (format != null && !format.equals(new JsonPrimitive("1"))) {
       throw new BundleException(
-          "a bundle must have a head.json as onnxhead ships it, %s has none: %s"
-              .formatted(folder, cause),
-          cause);
+          ("this client reads bundles of format 1, %s states %s: ship it again with the onnxhead that "
+                  + "this client came with")
+              .formatted(folder, format));
     }
   }
 
   private boolean isComplete() {
-    return Stream.of(model, sha256, inputs, outputs, link).allMatch(Objects::nonNull)
+    return Stream.of(format, model, sha256, inputs, outputs, link).allMatch(Objects::nonNull)
         && sha256.containsKey(model)
         && inputs.size() == 1
         && outputs.size() == 2
@@ -108,8 +111,7 @@ record Head(
     try {
       found = HexFormat.of().formatHex(digest(file));
     } catch (IOException cause) {
-      throw new BundleException(
-          "a bundle must hold %s, it cannot be read: %s".formatted(file, cause), cause);
+      throw BundleException.unreadable(file, cause);
     }
     if (!found.equals(stated)) {
       throw new BundleException(

@@ -5,8 +5,9 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonDeserializationContext;
 import com.google.gson.JsonDeserializer;
 import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
 import com.google.gson.JsonPrimitive;
-import com.google.gson.JsonSyntaxException;
 import com.google.gson.Strictness;
 import java.io.IOException;
 import java.lang.reflect.Type;
@@ -25,13 +26,36 @@ final class Json {
 
   private Json() {}
 
-  /** Reads a file that holds one object. */
-  static <T> T read(Path file, Class<T> type) throws IOException {
-    T value = GSON.fromJson(Files.readString(file), type);
-    if (value == null) {
-      throw new JsonSyntaxException("it is empty");
+  /**
+   * Reads a file of a bundle.
+   *
+   * @throws BundleException if it is missing, or holds no object
+   */
+  static JsonObject read(Path file) {
+    try {
+      JsonObject document = GSON.fromJson(Files.readString(file), JsonObject.class);
+      if (document == null) {
+        throw new JsonParseException("it is empty");
+      }
+      return document;
+    } catch (IOException cause) {
+      throw BundleException.unreadable(file, cause);
+    } catch (JsonParseException cause) {
+      throw BundleException.malformed(file, reason(cause), cause);
     }
-    return value;
+  }
+
+  /**
+   * Converts what a file of a bundle holds.
+   *
+   * @throws BundleException if a value is of another type
+   */
+  static <T> T convert(JsonObject document, Class<T> type, Path file) {
+    try {
+      return GSON.fromJson(document, type);
+    } catch (JsonParseException cause) {
+      throw BundleException.malformed(file, reason(cause), cause);
+    }
   }
 
   /** Reads an array of labels. */
@@ -51,7 +75,16 @@ final class Json {
     return GSON.toJson(labels.stream().map(Label::value).toList());
   }
 
+  /** What Gson found, without the exception's class and the advice that follows in a line below. */
+  private static String reason(JsonParseException exception) {
+    Throwable found = exception.getCause() == null ? exception : exception.getCause();
+    return String.valueOf(found.getMessage()).lines().findFirst().orElse("");
+  }
+
   private static Label label(JsonElement json, Type type, JsonDeserializationContext context) {
+    if (!json.isJsonPrimitive()) {
+      throw new JsonParseException("a label must be a string, a number or a boolean, got " + json);
+    }
     JsonPrimitive value = json.getAsJsonPrimitive();
     if (value.isString()) {
       return new Label.Text(value.getAsString());

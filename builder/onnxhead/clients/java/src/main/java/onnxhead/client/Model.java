@@ -47,8 +47,9 @@ final class Model implements AutoCloseable {
       return model;
     } catch (OrtException cause) {
       throw new BundleException(
-          "onnxruntime %s refuses %s: %s"
-              .formatted(ENVIRONMENT.getVersion(), file, cause.getMessage()),
+          ("%s must load in onnxruntime, %s refuses it (%s): take a newer onnxruntime, or copy the "
+                  + "bundle again, as a whole")
+              .formatted(file, ENVIRONMENT.getVersion(), cause.getMessage()),
           cause);
     }
   }

@@ -1,5 +1,6 @@
 package onnxhead.client;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,7 +15,10 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is refused of a bundle that is not as it was shipped. */
 class BundleTest {
@@ -32,31 +36,53 @@ class BundleTest {
   @Test
   void missingHead() throws IOException {
     Files.delete(folder.resolve("head.json"));
-    assertRefused("a bundle must have a head.json");
+    assertRefused("a bundle must have a head.json, " + folder + " has none: name the bundle's");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{", "[]", "{}", "{\"format\": \"1\", \"model\": {}}"})
+  void malformedHead(String content) throws IOException {
+    Files.writeString(folder.resolve("head.json"), content);
+    assertRefused(folder.resolve("head.json") + " must be as onnxhead ships it, it is not (");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{", "[]", "{}", "{\"cases\": []}", "{\"cases\": [{}]}"})
+  void malformedVectors(String content) throws IOException {
+    Files.writeString(folder.resolve("vectors.json"), content);
+    assertVectorsRefused(
+        folder.resolve("vectors.json") + " must be as onnxhead ships it, it is not");
   }
 
   @Test
-  void malformedHead() throws IOException {
-    Files.writeString(folder.resolve("head.json"), "{");
-    assertRefused("a bundle must have a head.json");
+  void missingVectors() throws IOException {
+    Files.delete(folder.resolve("vectors.json"));
+    assertVectorsRefused("a bundle must hold " + folder.resolve("vectors.json"));
+  }
+
+  @Test
+  void vectorsOfAnotherHead() throws IOException {
+    Path file = folder.resolve("vectors.json");
+    Files.writeString(file, Files.readString(file).replace("\"logits\": [[", "\"logits\": [[0, "));
+    assertVectorsRefused("has rows of another width");
   }
 
   @Test
   void anotherFormat() throws IOException {
-    change(head -> head.addProperty("format", "2"));
-    assertRefused("this client reads bundles of format 1");
+    Files.writeString(folder.resolve("head.json"), "{\"format\": \"2\", \"model\": {}}");
+    assertRefused("this client reads bundles of format 1, " + folder + " states \"2\": ship it");
   }
 
   @Test
   void anotherLink() throws IOException {
     change(head -> head.addProperty("link", "probit"));
-    assertRefused("head.json of a bundle must state");
+    assertRefused("it must state a model with its hash");
   }
 
   @Test
   void modelWithoutHash() throws IOException {
     change(head -> head.add("sha256", new JsonObject()));
-    assertRefused("head.json of a bundle must state a model with its hash");
+    assertRefused("it must state a model with its hash");
   }
 
   @Test
@@ -68,7 +94,7 @@ class BundleTest {
   @Test
   void missingDataFile() throws IOException {
     change(head -> head.getAsJsonObject("sha256").addProperty("missing.data", ""));
-    assertRefused("a bundle must hold");
+    assertRefused("a bundle must hold " + folder.resolve("missing.data") + ", it cannot be read");
   }
 
   @Test
@@ -98,8 +124,18 @@ class BundleTest {
   }
 
   private void assertRefused(String rule) {
-    BundleException refused =
-        assertThrows(BundleException.class, () -> Classifier.load(folder).close());
-    assertTrue(refused.getMessage().contains(rule), refused::getMessage);
+    assertRefused(rule, () -> Classifier.load(folder).close());
+  }
+
+  private void assertVectorsRefused(String rule) {
+    try (Classifier classifier = Classifier.load(folder)) {
+      assertRefused(rule, () -> Vectors.read(folder, classifier));
+    }
+  }
+
+  private static void assertRefused(String rule, Executable reading) {
+    String message = assertThrows(BundleException.class, reading).getMessage();
+    assertTrue(message.contains(rule), message);
+    assertEquals(1, message.lines().count(), message);
   }
 }

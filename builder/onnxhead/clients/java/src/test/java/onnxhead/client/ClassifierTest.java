@@ -28,7 +28,7 @@ class ClassifierTest {
   @BeforeAll
   static void load() {
     classifier = Classifier.load(BUNDLE);
-    cases = Vectors.read(BUNDLE);
+    cases = Vectors.read(BUNDLE, classifier);
   }
 
   @AfterAll
@@ -48,7 +48,7 @@ class ClassifierTest {
 
   @Test
   void wrongVectorFails() {
-    Vectors.Case wrong = Vectors.read(BUNDLE).get(0);
+    Vectors.Case wrong = Vectors.read(BUNDLE, classifier).get(0);
     wrong.logits()[0][0] += 2 * wrong.logitsTolerance()[0][0];
     Comparison comparison = Comparison.of(classifier, wrong);
     assertTrue(comparison.problem().orElseThrow().startsWith("logit of row 0, class 0 is"));
@@ -94,7 +94,8 @@ class ClassifierTest {
   void anotherWidthIsRefused() {
     float[] row = new float[classifier.features() + 1];
     String message =
-        "a row must have %d features, got %d".formatted(classifier.features(), row.length);
+        "a row must have %d features, got %d: pass those that the head was trained on, in their order"
+            .formatted(classifier.features(), row.length);
     assertEquals(
         message,
         assertThrows(IllegalArgumentException.class, () -> classifier.classify(row)).getMessage());

@@ -23,7 +23,7 @@ internal fun run(args: List<String>): Int {
     val folder = Path(folders.firstOrNull() ?: "bundle")
     return try {
         Classifier.load(folder).use { classifier ->
-            val cases = readCases(folder)
+            val cases = readCases(folder, classifier)
             if ("--time" in options) time(classifier, cases) else compare(classifier, cases)
         }
     } catch (refused: BundleException) {

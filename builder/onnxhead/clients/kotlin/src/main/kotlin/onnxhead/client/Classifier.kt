@@ -76,7 +76,9 @@ public class Classifier private constructor(
         }
 
     private fun checkWidth(row: FloatArray) {
-        require(row.size == features) { "a row must have $features features, got ${row.size}" }
+        require(row.size == features) {
+            "a row must have $features features, got ${row.size}: pass those that the head was trained on, in their order"
+        }
     }
 
     public companion object {

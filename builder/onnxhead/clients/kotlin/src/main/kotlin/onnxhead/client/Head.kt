@@ -4,12 +4,15 @@ import kotlinx.serialization.SerialName
 import kotlinx.serialization.Serializable
 import kotlinx.serialization.Transient
 import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonPrimitive
 import java.io.IOException
 import java.io.OutputStream
 import java.nio.file.Path
 import java.security.DigestInputStream
 import java.security.MessageDigest
 import kotlin.io.path.div
+import kotlin.io.path.exists
 import kotlin.io.path.inputStream
 
 /**
@@ -22,7 +25,6 @@ import kotlin.io.path.inputStream
  */
 @Serializable
 internal class Head(
-    private val format: String,
     val model: String,
     val sha256: Map<String, String>,
     private val inputs: List<String>,
@@ -35,20 +37,16 @@ internal class Head(
     @Transient
     val labels: List<Label> = labelsJson.toLabels()
 
-    init {
-        require(format == "1") {
-            "this client reads bundles of format 1, this one states $format: ship it again with the onnxhead that this " +
-                "client came with"
-        }
-        require(model in sha256) { "it must state the hash of $model, it states those of ${sha256.keys}" }
-        require(inputs.size == 1 && outputs.size == 2) {
-            "it must state one input and two outputs, it states $inputs and $outputs"
-        }
-        require(features > 0 && classes > 0 && labels.size == classes) {
-            "it must state features, classes and a label for each class, it states $features features, $classes " +
-                "classes and ${labels.size} labels"
-        }
-    }
+    /** What contradicts the rest; null if nothing does. */
+    val contradiction: String?
+        get() =
+            when {
+                model !in sha256 -> "it states the hashes of ${sha256.keys}, and none of $model"
+                inputs.size != 1 || outputs.size != 2 -> "it states $inputs and $outputs, not one input and two outputs"
+                features < 1 -> "it states $features features"
+                labels.isEmpty() || labels.size != classes -> "it states ${labels.size} labels for $classes classes"
+                else -> null
+            }
 
     val input: String get() = inputs[0]
     val logits: String get() = outputs[0]
@@ -61,9 +59,32 @@ internal class Head(
  * @throws BundleException if it is missing or malformed, or a file is not the one that was shipped
  */
 internal fun readHead(folder: Path): Head {
-    val head = readJson<Head>(folder / "head.json")
+    val file = folder / "head.json"
+    if (!file.exists()) {
+        throw BundleException(
+            "a bundle must have a head.json, $folder has none: name the bundle's folder, or copy the bundle again, as a " +
+                "whole",
+        )
+    }
+    val document = readObject(file)
+    checkFormat(folder, document["format"] ?: throw malformed(file, "it states no format"))
+    val head = document.convert<Head>(file)
+    head.contradiction?.let { throw malformed(file, it) }
     head.sha256.forEach { (name, stated) -> checkHash(folder / name, stated) }
     return head
+}
+
+/** Comes before all else, since another format may state it otherwise. */
+private fun checkFormat(
+    folder: Path,
+    format: JsonElement,
+) {
+    if (format != JsonPrimitive("1")) {
+        throw BundleException(
+            "this client reads bundles of format 1, $folder states $format: ship it again with the onnxhead that this " +
+                "client came with",
+        )
+    }
 }
 
 private fun checkHash(
@@ -74,7 +95,7 @@ private fun checkHash(
         try {
             sha256(file)
         } catch (cause: IOException) {
-            throw BundleException("a bundle must hold $file, it cannot be read: $cause", cause)
+            throw unreadable(file, cause)
         }
     if (found != stated) {
         throw BundleException(

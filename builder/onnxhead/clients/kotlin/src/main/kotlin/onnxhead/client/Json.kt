@@ -3,8 +3,10 @@ package onnxhead.client
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
 import kotlinx.serialization.json.booleanOrNull
+import kotlinx.serialization.json.decodeFromJsonElement
 import kotlinx.serialization.json.double
 import kotlinx.serialization.json.jsonPrimitive
 import java.io.IOException
@@ -16,16 +18,31 @@ internal val json = Json { ignoreUnknownKeys = true }
 /**
  * Reads a JSON file of a bundle.
  *
- * @throws BundleException if it is missing or malformed
+ * @throws BundleException if it is missing, or holds no object
  */
-internal inline fun <reified T> readJson(file: Path): T =
+internal fun readObject(file: Path): JsonObject =
     try {
-        json.decodeFromString<T>(file.readText())
+        json.decodeFromString<JsonObject>(file.readText())
     } catch (cause: IOException) {
-        throw BundleException("a bundle must have a $file as onnxhead ships it, it cannot be read: $cause", cause)
+        throw unreadable(file, cause)
     } catch (cause: IllegalArgumentException) {
-        throw BundleException("a bundle must have a $file as onnxhead ships it: ${cause.message}", cause)
+        throw malformed(file, cause.firstLine(), cause)
     }
+
+/**
+ * Converts what a [file] of a bundle holds.
+ *
+ * @throws BundleException if a key is missing, or a value of another type
+ */
+internal inline fun <reified T> JsonObject.convert(file: Path): T =
+    try {
+        json.decodeFromJsonElement<T>(this)
+    } catch (cause: IllegalArgumentException) {
+        throw malformed(file, cause.firstLine(), cause)
+    }
+
+/** What was found; the file itself follows in a line below. */
+internal fun Throwable.firstLine(): String = message.orEmpty().lineSequence().first()
 
 /** Converts an array of labels, or a single one. */
 internal fun JsonElement.toLabels(): List<Label> =

@@ -39,7 +39,11 @@ private fun createSession(file: Path): OrtSession =
             environment.createSession(file.toString(), options)
         }
     } catch (cause: OrtException) {
-        throw BundleException("onnxruntime ${environment.version} refuses $file: ${cause.message}", cause)
+        throw BundleException(
+            "$file must load in onnxruntime, ${environment.version} refuses it (${cause.message}): take a newer " +
+                "onnxruntime, or copy the bundle again, as a whole",
+            cause,
+        )
     }
 
 private fun OrtSession.checkSignature(head: Head) {

@@ -30,16 +30,26 @@ internal class Case(
 ) {
     /** Returns the labels of a row, one unless the link is sigmoid; null where any may be right. */
     fun labels(row: Int): List<Label>? = labels[row].takeUnless { it is JsonNull }?.toLabels()
+
+    /** Tells whether every row has all its features and answers. */
+    fun fits(classifier: Classifier): Boolean =
+        features.all { it.size == classifier.features } &&
+            listOf(logits, probabilities, logitsTolerance).flatten().all { it.size == classifier.labels.size } &&
+            listOf(logits, probabilities, logitsTolerance, labels, probabilitiesTolerance).all { it.size == features.size }
 }
 
 /**
  * Reads the vectors of a bundle.
  *
- * @throws BundleException if they are missing or malformed
+ * @throws BundleException if they are missing, malformed, or those of another head
  */
-internal fun readCases(folder: Path): List<Case> {
+internal fun readCases(
+    folder: Path,
+    classifier: Classifier,
+): List<Case> {
     val file = folder / "vectors.json"
-    return readJson<Vectors>(file).cases.ifEmpty {
-        throw BundleException("a bundle must have a $file as onnxhead ships it, it has no cases")
-    }
+    val cases = readObject(file).convert<Vectors>(file).cases
+    if (cases.isEmpty()) throw malformed(file, "it has no cases")
+    if (!cases.all { it.fits(classifier) }) throw malformed(file, "a case has rows of another width")
+    return cases
 }

@@ -13,6 +13,8 @@ import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.io.TempDir
+import org.junit.jupiter.params.ParameterizedTest
+import org.junit.jupiter.params.provider.ValueSource
 import java.nio.file.Path
 import kotlin.io.path.Path
 import kotlin.io.path.appendBytes
@@ -30,6 +32,7 @@ class BundleTest {
     lateinit var folder: Path
 
     private val head get() = folder / "head.json"
+    private val vectors get() = folder / "vectors.json"
 
     @BeforeEach
     fun copy() {
@@ -39,31 +42,51 @@ class BundleTest {
     @Test
     fun `a missing head`() {
         head.deleteExisting()
-        assertRefused("a bundle must have a $head")
+        assertRefused("a bundle must have a head.json, $folder has none: name the bundle's folder")
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = ["", "{", "[]", """{"format": "1"}""", """{"format": "1", "model": {}}"""])
+    fun `a malformed head`(content: String) {
+        head.writeText(content)
+        assertRefused("$head must be as onnxhead ships it, it is not (")
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = ["", "{", "[]", "{}", """{"cases": []}""", """{"cases": [{}]}"""])
+    fun `malformed vectors`(content: String) {
+        vectors.writeText(content)
+        assertVectorsRefused("$vectors must be as onnxhead ships it, it is not (")
     }
 
     @Test
-    fun `a malformed head`() {
-        head.writeText("{")
-        assertRefused("a bundle must have a $head")
+    fun `missing vectors`() {
+        vectors.deleteExisting()
+        assertVectorsRefused("a bundle must hold $vectors, it cannot be read (")
+    }
+
+    @Test
+    fun `vectors of another head`() {
+        vectors.writeText(vectors.readText().replace("\"logits\": [[", "\"logits\": [[0, "))
+        assertVectorsRefused("a case has rows of another width")
     }
 
     @Test
     fun `another format`() {
-        change("format") { JsonPrimitive("2") }
-        assertRefused("this client reads bundles of format 1")
+        head.writeText("""{"format": "2", "model": {}}""")
+        assertRefused("this client reads bundles of format 1, $folder states \"2\": ship it again")
     }
 
     @Test
     fun `another link`() {
         change("link") { JsonPrimitive("probit") }
-        assertRefused("a bundle must have a $head")
+        assertRefused("$head must be as onnxhead ships it, it is not (")
     }
 
     @Test
     fun `a model without a hash`() {
         change("sha256") { JsonObject(emptyMap()) }
-        assertRefused("it must state the hash of model.onnx")
+        assertRefused("it states the hashes of [], and none of model.onnx")
     }
 
     @Test
@@ -99,7 +122,18 @@ class BundleTest {
     }
 
     private fun assertRefused(rule: String) {
-        val message = assertThrows<BundleException> { Classifier.load(folder).close() }.message!!
-        assertTrue(rule in message) { message }
+        assertRefused(rule) { Classifier.load(folder).close() }
+    }
+
+    private fun assertVectorsRefused(rule: String) {
+        Classifier.load(folder).use { assertRefused(rule) { readCases(folder, it) } }
+    }
+
+    private fun assertRefused(
+        rule: String,
+        read: () -> Unit,
+    ) {
+        val message = assertThrows<BundleException>(read).message!!
+        assertTrue(rule in message && message.lines().size == 1) { message }
     }
 }

@@ -18,7 +18,7 @@ import kotlin.io.path.Path
 class ClassifierTest {
     private val bundle = Path("bundle")
     private val classifier = Classifier.load(bundle)
-    private val cases = readCases(bundle)
+    private val cases = readCases(bundle, classifier)
     private val rows = cases.flatMap { it.features }
 
     @AfterAll
@@ -36,7 +36,7 @@ class ClassifierTest {
 
     @Test
     fun `a vector that is wrong fails`() {
-        val wrong = readCases(bundle).first()
+        val wrong = readCases(bundle, classifier).first()
         wrong.logits[0][0] += 2 * wrong.logitsTolerance[0][0]
         val comparison = Comparison(classifier, wrong)
         assertTrue(comparison.problem!!.startsWith("logit of row 0, class 0 is"))
@@ -76,7 +76,9 @@ class ClassifierTest {
     @Test
     fun `a row of another width is refused`() {
         val row = FloatArray(classifier.features + 1)
-        val message = "a row must have ${classifier.features} features, got ${row.size}"
+        val message =
+            "a row must have ${classifier.features} features, got ${row.size}: pass those that the head was trained on, " +
+                "in their order"
         assertEquals(message, assertThrows<IllegalArgumentException> { classifier.classify(row) }.message)
         val rows = listOf(FloatArray(classifier.features), row)
         assertEquals(message, assertThrows<IllegalArgumentException> { classifier.classifyBatch(rows) }.message)

@@ -23,7 +23,7 @@ private[client] object Check {
   private def run(folder: Path, isTimed: Boolean): Int =
     try
       Using.resource(Classifier.load(folder)) { classifier =>
-        val cases = Vectors.read(folder)
+        val cases = Vectors.read(folder, classifier)
         if (isTimed) time(classifier, cases) else compare(classifier, cases)
       }
     catch {

@@ -79,7 +79,10 @@ final class Classifier private (session: OrtSession, head: Head) extends AutoClo
   }
 
   private def checkWidth(row: Array[Float]): Unit =
-    require(row.length == features, s"a row must have $features features, got ${row.length}")
+    require(
+      row.length == features,
+      s"a row must have $features features, got ${row.length}: pass those that the head was trained on, in their order"
+    )
 }
 
 object Classifier {

@@ -20,7 +20,6 @@ import upickle.default.{macroR, Reader}
   *   one per class
   */
 private[client] final case class Head(
-    format: String,
     model: String,
     sha256: Map[String, String],
     inputs: Seq[String],
@@ -30,21 +29,15 @@ private[client] final case class Head(
     labels: Vector[Label],
     link: Link
 ) {
-  require(
-    format == "1",
-    s"this client reads bundles of format 1, this one states $format: ship it again with the onnxhead that this client " +
-      "came with"
-  )
-  require(sha256.contains(model), s"it must state the hash of $model, it states those of ${sha256.keys.mkString(", ")}")
-  require(
-    inputs.sizeIs == 1 && outputs.sizeIs == 2,
-    s"it must state one input and two outputs, it states $inputs and $outputs"
-  )
-  require(
-    features > 0 && classes > 0 && labels.sizeIs == classes,
-    s"it must state features, classes and a label for each class, it states $features features, $classes classes and " +
-      s"${labels.size} labels"
-  )
+
+  /** What contradicts the rest, if anything does. */
+  def contradiction: Option[String] = Seq(
+    !sha256.contains(model) -> s"it states the hashes of [${sha256.keys.mkString(", ")}], and none of $model",
+    (inputs.sizeIs != 1) -> s"it states ${inputs.size} inputs, not one",
+    (outputs.sizeIs != 2) -> s"it states ${outputs.size} outputs, not two",
+    (features < 1) -> s"it states $features features",
+    (labels.isEmpty || labels.sizeIs != classes) -> s"it states ${labels.size} labels for $classes classes"
+  ).collectFirst { case (true, contradiction) => contradiction }
 
   def input: String = inputs(0)
   def logits: String = outputs(0)
@@ -53,6 +46,10 @@ private[client] final case class Head(
 
 private[client] object Head {
 
+  /** What is read before all else, since another format may state it otherwise. */
+  private final case class Version(format: ujson.Value)
+
+  private implicit val versionReader: Reader[Version] = macroR
   private implicit val reader: Reader[Head] = macroR
 
   /** Reads head.json, and holds the model's files to the hashes in it.
@@ -61,17 +58,31 @@ private[client] object Head {
     *   if it is missing or malformed, or a file is not the one that was shipped
     */
   def read(folder: Path): Head = {
-    val head = Json.readFile[Head](folder.resolve("head.json"))
+    val file = folder.resolve("head.json")
+    if (!Files.exists(file))
+      throw new BundleException(
+        s"a bundle must have a head.json, $folder has none: name the bundle's folder, or copy the bundle again, as a " +
+          "whole"
+      )
+    checkFormat(folder, Json.readFile[Version](file))
+    val head = Json.readFile[Head](file)
+    head.contradiction.foreach(reason => throw BundleException.malformed(file, reason))
     head.sha256.foreach { case (name, stated) => checkHash(folder.resolve(name), stated) }
     head
   }
+
+  private def checkFormat(folder: Path, version: Version): Unit =
+    if (version.format != ujson.Str("1"))
+      throw new BundleException(
+        s"this client reads bundles of format 1, $folder states ${version.format}: ship it again with the onnxhead that this " +
+          "client came with"
+      )
 
   private def checkHash(file: Path, stated: String): Unit = {
     val found =
       try sha256(file)
       catch {
-        case cause: IOException =>
-          throw new BundleException(s"a bundle must hold $file, it cannot be read: $cause", cause)
+        case cause: IOException => throw BundleException.unreadable(file, cause)
       }
     if (found != stated)
       throw new BundleException(

@@ -24,7 +24,7 @@ private[client] object Json {
     case other     => throw new IllegalArgumentException(s"link must be softmax, sigmoid or ovr, got $other")
   }
 
-  /** Reads a file.
+  /** Reads a file of a bundle.
     *
     * @throws BundleException
     *   if it is missing or malformed
@@ -32,10 +32,8 @@ private[client] object Json {
   def readFile[T: Reader](file: Path): T =
     try read[T](Files.readAllBytes(file))
     catch {
-      case cause: IOException =>
-        throw new BundleException(s"a bundle must have a $file as onnxhead ships it, it cannot be read: $cause", cause)
-      case NonFatal(cause) =>
-        throw new BundleException(s"a bundle must have a $file as onnxhead ships it: ${cause.getMessage}", cause)
+      case cause: IOException => throw BundleException.unreadable(file, cause)
+      case NonFatal(cause)    => throw BundleException.malformed(file, cause.getMessage, cause)
     }
 
   /** Reads an array of labels. */

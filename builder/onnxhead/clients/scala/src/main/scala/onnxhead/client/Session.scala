@@ -36,7 +36,11 @@ private[client] object Session {
       }
     catch {
       case cause: OrtException =>
-        throw new BundleException(s"onnxruntime ${environment.getVersion} refuses $file: ${cause.getMessage}", cause)
+        throw new BundleException(
+          s"$file must load in onnxruntime, ${environment.getVersion} refuses it (${cause.getMessage}): take a newer " +
+            "onnxruntime, or copy the bundle again, as a whole",
+          cause
+        )
     }
 
   private def checkSignature(session: OrtSession, head: Head): Unit = {

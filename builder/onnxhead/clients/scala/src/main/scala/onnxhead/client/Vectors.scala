@@ -19,7 +19,16 @@ private[client] final case class Case(
     labels: Seq[Option[Seq[Label]]],
     @key("logits_tolerance") logitsTolerance: Seq[Seq[Double]],
     @key("probabilities_tolerance") probabilitiesTolerance: Seq[Double]
-)
+) {
+
+  /** Tells whether every row has all its features and answers. */
+  def fits(classifier: Classifier): Boolean = {
+    val answers = Seq(logits, probabilities, logitsTolerance)
+    features.forall(_.length == classifier.features) &&
+    answers.flatten.forall(_.sizeIs == classifier.labels.size) &&
+    (answers ++ Seq(labels, probabilitiesTolerance)).forall(_.sizeIs == features.size)
+  }
+}
 
 /** What vectors.json says. */
 private[client] final case class Vectors(cases: Seq[Case])
@@ -32,14 +41,13 @@ private[client] object Vectors {
   /** Reads the vectors of a bundle.
     *
     * @throws BundleException
-    *   if they are missing or malformed
+    *   if they are missing, malformed, or those of another head
     */
-  def read(folder: Path): Seq[Case] = {
+  def read(folder: Path, classifier: Classifier): Seq[Case] = {
     val file = folder.resolve("vectors.json")
     val cases = Json.readFile[Vectors](file).cases
-    if (cases.isEmpty) {
-      throw new BundleException(s"a bundle must have a $file as onnxhead ships it, it has no cases")
-    }
+    if (cases.isEmpty) throw BundleException.malformed(file, "it has no cases")
+    if (!cases.forall(_.fits(classifier))) throw BundleException.malformed(file, "a case has rows of another width")
     cases
   }
 }

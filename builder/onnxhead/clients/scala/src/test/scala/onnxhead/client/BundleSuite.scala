@@ -10,17 +10,36 @@ class BundleSuite extends munit.FunSuite {
 
   copy.test("a missing head") { folder =>
     Files.delete(folder.resolve("head.json"))
-    assertRefused(folder, "a bundle must have a")
+    assertRefused(folder, s"a bundle must have a head.json, $folder has none: name the bundle's folder")
   }
 
-  copy.test("a malformed head") { folder =>
-    Files.writeString(folder.resolve("head.json"), "{")
-    assertRefused(folder, "a bundle must have a")
+  for (content <- Seq("", "{", "[]", "{}", """{"format": "1", "model": {}}"""))
+    copy.test(s"a head that is $content") { folder =>
+      val file = Files.writeString(folder.resolve("head.json"), content)
+      assertRefused(folder, s"$file must be as onnxhead ships it, it is not (")
+    }
+
+  for (content <- Seq("", "{", "[]", "{}", """{"cases": []}""", """{"cases": [{}]}"""))
+    copy.test(s"vectors that are $content") { folder =>
+      val file = Files.writeString(folder.resolve("vectors.json"), content)
+      assertVectorsRefused(folder, s"$file must be as onnxhead ships it, it is not (")
+    }
+
+  copy.test("missing vectors") { folder =>
+    val file = folder.resolve("vectors.json")
+    Files.delete(file)
+    assertVectorsRefused(folder, s"a bundle must hold $file, it cannot be read (")
+  }
+
+  copy.test("vectors of another head") { folder =>
+    val file = folder.resolve("vectors.json")
+    Files.writeString(file, Files.readString(file).replace("\"logits\": [[", "\"logits\": [[0, "))
+    assertVectorsRefused(folder, "a case has rows of another width")
   }
 
   copy.test("another format") { folder =>
-    change(folder)(_("format") = "2")
-    assertRefused(folder, "this client reads bundles of format 1")
+    Files.writeString(folder.resolve("head.json"), """{"format": "2", "model": {}}""")
+    assertRefused(folder, s"this client reads bundles of format 1, $folder states \"2\": ship it again")
   }
 
   copy.test("another link") { folder =>
@@ -30,7 +49,7 @@ class BundleSuite extends munit.FunSuite {
 
   copy.test("a model without a hash") { folder =>
     change(folder)(_("sha256") = ujson.Obj())
-    assertRefused(folder, "it must state the hash of model.onnx")
+    assertRefused(folder, "it states the hashes of [], and none of model.onnx")
   }
 
   copy.test("a changed model") { folder =>
@@ -60,9 +79,15 @@ class BundleSuite extends munit.FunSuite {
     Files.writeString(file, head.render())
   }
 
-  private def assertRefused(folder: Path, rule: String): Unit = {
-    val refused = intercept[BundleException](Classifier.load(folder).close())
-    assert(refused.getMessage.contains(rule), refused.getMessage)
+  private def assertRefused(folder: Path, rule: String): Unit =
+    assertRefused(rule)(Classifier.load(folder).close())
+
+  private def assertVectorsRefused(folder: Path, rule: String): Unit =
+    Using.resource(Classifier.load(folder))(classifier => assertRefused(rule)(Vectors.read(folder, classifier)))
+
+  private def assertRefused(rule: String)(read: => Any): Unit = {
+    val message = intercept[BundleException](read).getMessage
+    assert(message.contains(rule) && message.linesIterator.size == 1, message)
   }
 
   private def copyBundle(): Path = {

@@ -8,7 +8,7 @@ import scala.concurrent.{ExecutionContext, Future}
 class ClassifierSuite extends munit.FunSuite {
   private val bundle = Path.of("bundle")
   private val classifier = Classifier.load(bundle)
-  private val cases = Vectors.read(bundle)
+  private val cases = Vectors.read(bundle, classifier)
   private val rows = cases.flatMap(_.features)
 
   override def afterAll(): Unit = classifier.close()
@@ -57,7 +57,8 @@ class ClassifierSuite extends munit.FunSuite {
 
   test("a row of another width is refused") {
     val row = new Array[Float](classifier.features + 1)
-    val message = s"requirement failed: a row must have ${classifier.features} features, got ${row.length}"
+    val message = s"requirement failed: a row must have ${classifier.features} features, got ${row.length}: pass " +
+      "those that the head was trained on, in their order"
     interceptMessage[IllegalArgumentException](message)(classifier.classify(row))
     interceptMessage[IllegalArgumentException](message)(classifier.classifyBatch(Seq(row.tail, row)))
   }
