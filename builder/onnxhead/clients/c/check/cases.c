@@ -5,14 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-static onnxhead_status malformed(const char *path, const char *reason, onnxhead_error *error) {
-    return onnxhead_fail(error, ONNXHEAD_BAD_BUNDLE,
-                         "a bundle must have vectors as onnxhead ships them, %s is not so (%s): "
-                         "copy the bundle again, as a whole",
-                         path, reason);
-}
 
 /* Reads a file of a folder; a failure names it. */
 static onnxhead_status read_file(const char *folder, const char *name, char **bytes, size_t *size,
@@ -22,10 +14,9 @@ static onnxhead_status read_file(const char *folder, const char *name, char **by
         return onnxhead_fail_memory(error);
     }
     *bytes = onnxhead_read_file(path, size);
-    const onnxhead_status status =
-        *bytes == NULL ? malformed(path, strerror(errno), error) : ONNXHEAD_OK;
+    const int cause = errno;
     free(path);
-    return status;
+    return *bytes == NULL ? onnxhead_fail_unreadable(error, folder, name, cause) : ONNXHEAD_OK;
 }
 
 /* Reads little-endian floats as they are, which is the order of every processor in question. */
@@ -51,14 +42,19 @@ static onnxhead_status read_case(const char *folder, const onnxhead_classifier *
     size_t count = 0;
     onnxhead_status status = read_floats(folder, "features.f32", &read->features, &count, error);
     read->rows = count / onnxhead_get_features(classifier);
+    if (status == ONNXHEAD_OK && count != read->rows * onnxhead_get_features(classifier)) {
+        status = onnxhead_fail_malformed(error, folder, "features.f32", "rows of another width");
+    }
     for (size_t i = 0; status == ONNXHEAD_OK && i < sizeof answers / sizeof *answers; i++) {
         status = read_floats(folder, answers[i].name, answers[i].floats, &count, error);
         if (status == ONNXHEAD_OK && count != read->rows * onnxhead_get_classes(classifier)) {
-            status = malformed(folder, "one answer per row and class", error);
+            status = onnxhead_fail_malformed(error, folder, answers[i].name,
+                                             "it must have one answer per row and class");
         }
     }
     if (status == ONNXHEAD_OK && (size_t)cJSON_GetArraySize(read->labels) != read->rows) {
-        status = malformed(folder, "one label per row", error);
+        status = onnxhead_fail_malformed(error, folder, "features.f32",
+                                         "vectors.json has labels for another number of rows");
     }
     return status;
 }
@@ -74,8 +70,11 @@ static onnxhead_status read_document(const char *folder, check_cases *cases,
     cases->document = cJSON_ParseWithOpts(text, NULL, true);
     free(text);
     const cJSON *documents = cJSON_GetObjectItemCaseSensitive(cases->document, "cases");
+    if (cases->document == NULL) {
+        return onnxhead_fail_malformed(error, folder, "vectors.json", "it is no JSON");
+    }
     if (!cJSON_IsArray(documents) || cJSON_GetArraySize(documents) == 0) {
-        return malformed(folder, "vectors.json must have cases", error);
+        return onnxhead_fail_malformed(error, folder, "vectors.json", "it has no cases");
     }
     cases->items = calloc((size_t)cJSON_GetArraySize(documents), sizeof *cases->items);
     if (cases->items == NULL) {
@@ -86,7 +85,8 @@ static onnxhead_status read_document(const char *folder, check_cases *cases,
         const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "name"));
         const cJSON *labels = cJSON_GetObjectItemCaseSensitive(document, "labels");
         if (name == NULL || !cJSON_IsArray(labels)) {
-            return malformed(folder, "a case of vectors.json must have name and labels", error);
+            return onnxhead_fail_malformed(error, folder, "vectors.json",
+                                           "a case must have a name and labels");
         }
         cases->items[cases->count++] = (check_case){.name = name, .labels = labels};
     }

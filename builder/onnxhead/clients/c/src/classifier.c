@@ -64,7 +64,7 @@ onnxhead_status onnxhead_classify(const onnxhead_classifier *classifier, const f
     if (width != description->features) {
         return onnxhead_fail(error, ONNXHEAD_BAD_ARGUMENT,
                              "a row must have %zu features, got %zu: pass those that the head was "
-                             "trained on",
+                             "trained on, in their order",
                              description->features, width);
     }
     if (rows == 0) {

@@ -9,10 +9,7 @@
 static const double LARGEST_INTEGER = 9007199254740992.0; // 2^53
 
 static onnxhead_status malformed(const char *folder, const char *reason, onnxhead_error *error) {
-    return onnxhead_fail(error, ONNXHEAD_BAD_BUNDLE,
-                         "a bundle must have a head.json as onnxhead ships it, %s has none (%s): "
-                         "copy the bundle again, as a whole",
-                         folder, reason);
+    return onnxhead_fail_malformed(error, folder, "head.json", reason);
 }
 
 static const char *text_at(const cJSON *object, const char *key) {
@@ -124,8 +121,14 @@ static onnxhead_status parse_document(const char *folder, onnxhead_description *
     char *text = onnxhead_read_file(path, &size);
     const int cause = errno;
     free(path);
+    if (text == NULL && (cause == ENOENT || cause == ENOTDIR)) {
+        return onnxhead_fail(error, ONNXHEAD_BAD_BUNDLE,
+                             "a bundle must have a head.json, %s has none: name the bundle's "
+                             "folder, or copy the bundle again, as a whole",
+                             folder);
+    }
     if (text == NULL) {
-        return malformed(folder, strerror(cause), error);
+        return onnxhead_fail_unreadable(error, folder, "head.json", cause);
     }
     description->document = cJSON_ParseWithOpts(text, NULL, true);
     free(text);
@@ -160,9 +163,7 @@ static onnxhead_status check_hash(const char *folder, const cJSON *stated, onnxh
     const int cause = errno;
     free(path);
     if (!read) {
-        return onnxhead_fail(error, ONNXHEAD_BAD_BUNDLE,
-                             "a bundle must hold %s, %s does not (%s): copy it again, as a whole",
-                             stated->string, folder, strerror(cause));
+        return onnxhead_fail_unreadable(error, folder, stated->string, cause);
     }
     if (strcmp(digest, stated->valuestring) != 0) {
         return onnxhead_fail(error, ONNXHEAD_BAD_BUNDLE,

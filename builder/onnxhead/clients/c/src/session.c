@@ -116,8 +116,10 @@ static onnxhead_status accepted(const onnxhead_session *session, const char *pat
         return ONNXHEAD_OK;
     }
     const OrtApi *api = session->runtime.api;
-    onnxhead_fail(error, ONNXHEAD_BAD_BUNDLE, "onnxruntime %s refuses %s: %s",
-                  session->runtime.version, path, api->GetErrorMessage(failure));
+    onnxhead_fail(error, ONNXHEAD_BAD_BUNDLE,
+                  "%s must load in onnxruntime, %s refuses it (%s): take a newer onnxruntime, or "
+                  "copy the bundle again, as a whole",
+                  path, session->runtime.version, api->GetErrorMessage(failure));
     api->ReleaseStatus(failure);
     return ONNXHEAD_BAD_BUNDLE;
 }

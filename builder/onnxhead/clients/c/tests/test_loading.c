@@ -55,11 +55,11 @@ static void test_what_is_no_bundle_is_refused(void) {
     expect_changed_description_is_refused("format", cJSON_CreateString("2"),
                                           "this client reads bundles of format 1");
     expect_changed_description_is_refused("model", cJSON_CreateNumber(3),
-                                          "a bundle must have a head.json");
+                                          "head.json must be as onnxhead ships it");
     expect_changed_description_is_refused("labels", cJSON_CreateNull(),
-                                          "a bundle must have a head.json");
+                                          "head.json must be as onnxhead ships it");
     expect_changed_description_is_refused("sha256", cJSON_CreateObject(),
-                                          "a bundle must have a head.json");
+                                          "head.json must be as onnxhead ships it");
     expect_changed_description_is_refused("sha256", hashes, "must be the file that was shipped");
 }
 
@@ -67,18 +67,20 @@ static void test_a_missing_file_is_refused(void) {
     cJSON *hashes = cJSON_CreateObject();
     cJSON_AddStringToObject(hashes, "missing.data", "");
     cJSON_AddStringToObject(hashes, "model.onnx", "");
-    expect_changed_description_is_refused("sha256", hashes, "a bundle must hold missing.data");
+    expect_changed_description_is_refused("sha256", hashes,
+                                          "/missing.data, it cannot be read (No such file");
 }
 
 static void test_what_is_no_json_is_refused(void) {
     const bundle_copy copy = copy_bundle();
     write_file(&copy, "head.json", "{", 1);
-    expect_refusal(&copy, ONNXHEAD_BAD_BUNDLE, "it is no JSON");
+    expect_refusal(&copy, ONNXHEAD_BAD_BUNDLE,
+                   "/head.json must be as onnxhead ships it, it is not (it is no JSON)");
 }
 
 static void test_a_folder_without_a_bundle_is_refused(void) {
     const bundle_copy copy = empty_bundle();
-    expect_refusal(&copy, ONNXHEAD_BAD_BUNDLE, "a bundle must have a head.json");
+    expect_refusal(&copy, ONNXHEAD_BAD_BUNDLE, "has none: name the bundle's folder");
 }
 
 static void test_a_missing_runtime_is_refused(void) {

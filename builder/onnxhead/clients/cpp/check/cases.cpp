@@ -43,8 +43,9 @@ void check_sizes(const Case& read, const onnxhead::Classifier& classifier) {
 
 std::vector<Case> read_cases(const std::filesystem::path& folder,
                              const onnxhead::Classifier& classifier) {
+    const std::filesystem::path path = folder / "vectors.json";
+    const json document = onnxhead::read_json(path);
     try {
-        const json document = onnxhead::read_json(folder / "vectors.json");
         std::vector<Case> cases;
         for (const json& item : document.at("cases")) {
             cases.push_back(to_case(item));
@@ -55,8 +56,6 @@ std::vector<Case> read_cases(const std::filesystem::path& folder,
         }
         return cases;
     } catch (const std::exception& cause) {
-        throw onnxhead::BundleError("a bundle must have a vectors.json as onnxhead ships it, " +
-                                    folder.string() + " has none (" + cause.what() +
-                                    "): copy the bundle again, as a whole");
+        throw onnxhead::malformed(path, cause.what());
     }
 }

@@ -51,7 +51,7 @@ public:
         if (width != description_.features) {
             throw FeaturesError("a row must have " + std::to_string(description_.features) +
                                 " features, got " + std::to_string(width) +
-                                ": pass those that the head was trained on");
+                                ": pass those that the head was trained on, in their order");
         }
     }
 
@@ -107,7 +107,9 @@ Classifier::Classifier(const std::filesystem::path& folder) {
     try {
         session_ = std::make_unique<Session>(std::move(description));
     } catch (const Ort::Exception& cause) {
-        throw BundleError("onnxruntime " + version + " refuses " + model + ": " + cause.what());
+        throw BundleError(model + " must load in onnxruntime, " + version + " refuses it (" +
+                          cause.what() +
+                          "): take a newer onnxruntime, or copy the bundle again, as a whole");
     }
 }
 

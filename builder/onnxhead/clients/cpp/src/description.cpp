@@ -13,11 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-BundleError malformed(const std::filesystem::path& folder, const std::string& reason) {
-    return BundleError("a bundle must have a head.json as onnxhead ships it, " + folder.string() +
-                       " has none (" + reason + "): copy the bundle again, as a whole");
-}
-
 Label to_label(const json& value) {
     if (value.is_string()) {
         return value.get<std::string>();
@@ -81,6 +76,15 @@ Link to_link(const std::string& text) {
     return found->second;
 }
 
+void check_presence(const std::filesystem::path& folder, const std::filesystem::path& path) {
+    std::error_code ignored;
+    if (std::filesystem::status(path, ignored).type() == std::filesystem::file_type::not_found) {
+        throw BundleError("a bundle must have a head.json, " + folder.string() +
+                          " has none: name the bundle's folder, or copy the bundle again, as a "
+                          "whole");
+    }
+}
+
 void check_format(const std::filesystem::path& folder, const std::string& format) {
     if (format != "1") {
         throw BundleError("this client reads bundles of format 1, " + folder.string() + " states " +
@@ -94,8 +98,7 @@ void check_hash(const std::filesystem::path& path, const std::string& stated) {
     try {
         found = sha256(path);
     } catch (const std::system_error& cause) {
-        throw BundleError("a bundle must hold " + name + ", " + path.parent_path().string() +
-                          " does not (" + cause.what() + "): copy it again, as a whole");
+        throw unreadable(path, cause.code());
     }
     if (found != stated) {
         throw BundleError(name + " must be the file that was shipped, its SHA-256 is " + found +
@@ -127,12 +130,15 @@ Description parse(const std::filesystem::path& folder, const json& document) {
 } // namespace
 
 Description read_description(const std::filesystem::path& folder) {
+    const std::filesystem::path path = folder / "head.json";
+    check_presence(folder, path);
+    const json document = read_json(path);
     try {
-        return parse(folder, read_json(folder / "head.json"));
+        return parse(folder, document);
     } catch (const BundleError&) {
         throw;
     } catch (const std::exception& cause) {
-        throw malformed(folder, cause.what());
+        throw malformed(path, cause.what());
     }
 }
 

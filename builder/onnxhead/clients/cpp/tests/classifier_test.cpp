@@ -35,9 +35,10 @@ TEST_F(ClassifierTest, GivesARowWithNanNoLabelAndOthersOne) {
 }
 
 TEST_F(ClassifierTest, RefusesAnotherWidth) {
-    const std::string message =
-        "a row must have " + std::to_string(classifier.features()) + " features, got ";
     const std::vector<float> wide(classifier.features() + 1);
+    const std::string message = "a row must have " + std::to_string(classifier.features()) +
+                                " features, got " + std::to_string(wide.size()) +
+                                ": pass those that the head was trained on, in their order";
     expect_message<FeaturesError>(message, [&] { classifier.classify(wide); });
     expect_message<FeaturesError>(message, [&] {
         classifier.classify_batch({wide.data(), 1, wide.size()});

@@ -46,27 +46,30 @@ TEST(Loading, RefusesAnotherFormat) {
 
 TEST(Loading, RefusesAMissingFile) {
     expect_refusal_of("sha256", {{"model.onnx", ""}, {"missing.data", ""}},
-                      "a bundle must hold missing.data");
+                      "/missing.data, it cannot be read (No such file");
 }
 
 TEST(Loading, RefusesAMalformedDescription) {
-    expect_refusal_of("model", 3, "a bundle must have a head.json");
-    expect_refusal_of("labels", nullptr, "a bundle must have a head.json");
-    expect_refusal_of("inputs", json::array(), "a bundle must have a head.json");
-    expect_refusal_of("link", "guess", "a bundle must have a head.json");
-    expect_refusal_of("sha256", json::object(), "a bundle must have a head.json");
+    expect_refusal_of("model", 3, "/head.json must be as onnxhead ships it, it is not (");
+    expect_refusal_of("labels", nullptr, "/head.json must be as onnxhead ships it, it is not (");
+    expect_refusal_of("inputs", json::array(),
+                      "/head.json must be as onnxhead ships it, it is not (");
+    expect_refusal_of("link", "guess", "/head.json must be as onnxhead ships it, it is not (");
+    expect_refusal_of("sha256", json::object(),
+                      "/head.json must be as onnxhead ships it, it is not (");
 }
 
 TEST(Loading, RefusesWhatIsNoJson) {
     const BundleCopy copy;
     copy.append("head.json", "}");
-    expect_refusal(copy, "a bundle must have a head.json");
+    expect_refusal(copy, "/head.json must be as onnxhead ships it, it is not (");
 }
 
 TEST(Loading, RefusesAFolderWithoutABundle) {
     const BundleCopy copy;
     std::filesystem::remove(copy.folder() / "head.json");
-    expect_refusal(copy, "a bundle must have a head.json");
+    expect_refusal(copy, "a bundle must have a head.json, " + copy.folder().string() +
+                             " has none: name the bundle's folder");
 }
 
 } // namespace
