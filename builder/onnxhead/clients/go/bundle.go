@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -29,21 +31,41 @@ type description struct {
 
 // readBundle reads head.json, and holds the files of the model to the hashes in it.
 func readBundle(folder string) (*description, error) {
-	data, err := os.ReadFile(filepath.Join(folder, "head.json"))
+	path := filepath.Join(folder, "head.json")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: a bundle must have a head.json, %s has none: name the bundle's folder, or copy the bundle "+
+			"again, as a whole", ErrBundle, folder)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: a bundle must have a head.json, %s has none: name the folder that onnxhead shipped: %w",
-			ErrBundle, folder, err)
+		return nil, unreadable(path, err)
+	}
+	if format := statedFormat(data); format != nil && format != "1" {
+		return nil, fmt.Errorf("%w: this client reads bundles of format 1, %s states %v: ship it again with the onnxhead that "+
+			"this client came with", ErrBundle, folder, format)
 	}
 	description, err := parseDescription(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: head.json must be as onnxhead ships it, that of %s is not: %w", ErrBundle, folder, err)
+		return nil, fmt.Errorf("%w: %s must be as onnxhead ships it, it is not: copy the bundle again, as a whole: %w",
+			ErrBundle, path, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(description.SHA256)) {
 		if err := checkHash(filepath.Join(folder, name), description.SHA256[name]); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrBundle, err)
+			return nil, err
 		}
 	}
 	return description, nil
+}
+
+// statedFormat is read before all else, since another format may state that otherwise; nil where there is none.
+func statedFormat(data []byte) any {
+	var version struct {
+		Format any `json:"format"`
+	}
+	if json.Unmarshal(data, &version) != nil {
+		return nil
+	}
+	return version.Format
 }
 
 func parseDescription(data []byte) (*description, error) {
@@ -54,7 +76,7 @@ func parseDescription(data []byte) (*description, error) {
 	_, hashed := d.SHA256[d.Model]
 	switch {
 	case d.Format != "1":
-		return nil, fmt.Errorf("this client reads format \"1\", it states %q: ship it again with the onnxhead of this client", d.Format)
+		return nil, errors.New("it must state its format")
 	case !hashed:
 		return nil, fmt.Errorf("it must state the SHA-256 of the model %q", d.Model)
 	case len(d.Inputs) != 1 || len(d.Outputs) != 2:
@@ -72,16 +94,21 @@ func parseDescription(data []byte) (*description, error) {
 func checkHash(path, stated string) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("a bundle must hold the files in head.json, one is not there: copy it again, as a whole: %w", err)
+		return unreadable(path, err)
 	}
 	defer file.Close()
 	hash := sha256.New()
 	if _, err := io.Copy(hash, file); err != nil {
-		return fmt.Errorf("%s cannot be read: %w", path, err)
+		return unreadable(path, err)
 	}
 	if found := hex.EncodeToString(hash.Sum(nil)); found != stated {
-		return fmt.Errorf("%s must be the file that was shipped, its SHA-256 is %s and head.json states %s: "+
-			"copy the bundle again, as a whole", path, found, stated)
+		return fmt.Errorf("%w: %s must be the file that was shipped, its SHA-256 is %s and head.json states %s: "+
+			"copy the bundle again, as a whole", ErrBundle, path, found, stated)
 	}
 	return nil
+}
+
+func unreadable(path string, cause error) error {
+	return fmt.Errorf("%w: a bundle must hold %s, it cannot be read: copy the bundle again, as a whole: %w",
+		ErrBundle, path, cause)
 }

@@ -61,12 +61,13 @@ func expectRefused(t *testing.T, folder, because string) {
 
 func TestAHeadThatIsNotWellFormedIsRefused(t *testing.T) {
 	folder := t.TempDir()
-	expectRefused(t, folder, "a bundle must have a head.json")
+	expectRefused(t, folder, "a bundle must have a head.json, "+folder+" has none: name the bundle's folder")
 	write(t, filepath.Join(folder, "head.json"), []byte("{"))
-	expectRefused(t, folder, "head.json must be as onnxhead ships it")
+	expectRefused(t, folder, "head.json must be as onnxhead ships it, it is not: copy the bundle again")
 	for _, test := range []struct{ key, value, because string }{
-		{"format", `"2"`, `this client reads format "1", it states "2"`},
-		{"format", `1`, "head.json must be as onnxhead ships it"},
+		{"format", `"2"`, "this client reads bundles of format 1, " + folder + " states 2: ship it again"},
+		{"format", `1`, "this client reads bundles of format 1, " + folder + " states 1"},
+		{"format", `null`, "it must state its format"},
 		{"model", `3`, "head.json must be as onnxhead ships it"},
 		{"model", `"another.onnx"`, `it must state the SHA-256 of the model "another.onnx"`},
 		{"inputs", `[]`, "a head has one input and two outputs"},
@@ -95,7 +96,7 @@ func TestAChangedFileIsRefused(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		expectRefused(t, folder, "a bundle must hold the files in head.json")
+		expectRefused(t, folder, "a bundle must hold "+path+", it cannot be read: copy the bundle again")
 		write(t, path, shipped)
 	}
 	classifier, err := onnxhead.Load(folder)

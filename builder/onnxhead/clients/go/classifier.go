@@ -47,7 +47,8 @@ func Load(folder string) (*Classifier, error) {
 	}
 	session, err := openSession(filepath.Join(folder, description.Model), description)
 	if err != nil {
-		return nil, fmt.Errorf("%w: onnxruntime %s refuses %s: %w", ErrBundle, ort.GetVersion(), folder, err)
+		return nil, fmt.Errorf("%w: the model must load in onnxruntime, %s refuses that of %s: take a newer onnxruntime, or "+
+			"copy the bundle again, as a whole: %w", ErrBundle, ort.GetVersion(), folder, err)
 	}
 	classifier := &Classifier{
 		features: description.Features,
@@ -87,7 +88,8 @@ func (c *Classifier) Link() string { return c.link }
 // Classify answers one row of features. The error is [ErrFeatures] where it has another width.
 func (c *Classifier) Classify(row []float32) (Prediction, error) {
 	if len(row) != c.features {
-		return Prediction{}, fmt.Errorf("%w: a row must have %d features, got %d", ErrFeatures, c.features, len(row))
+		return Prediction{}, fmt.Errorf("%w: a row must have %d features, got %d: pass those that the head was trained on, in "+
+			"their order", ErrFeatures, c.features, len(row))
 	}
 	logits, probabilities, err := c.run(row, 1)
 	if err != nil {
@@ -101,7 +103,8 @@ func (c *Classifier) Classify(row []float32) (Prediction, error) {
 func (c *Classifier) ClassifyBatch(rows [][]float32) ([]Prediction, error) {
 	for i, row := range rows {
 		if len(row) != c.features {
-			return nil, fmt.Errorf("%w: a row must have %d features, row %d has %d", ErrFeatures, c.features, i, len(row))
+			return nil, fmt.Errorf("%w: a row must have %d features, row %d has %d: pass those that the head was trained on, "+
+				"in their order", ErrFeatures, c.features, i, len(row))
 		}
 	}
 	if len(rows) == 0 {

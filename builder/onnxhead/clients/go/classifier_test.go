@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -83,8 +84,9 @@ func TestAnotherWidthIsRefused(t *testing.T) {
 	_, errBatch := classifier.ClassifyBatch([][]float32{right, wrong})
 	_, errNone := classifier.Classify(nil)
 	for _, err := range []error{errRow, errBatch, errNone} {
-		if !errors.Is(err, onnxhead.ErrFeatures) {
-			t.Errorf("got %v, expected ErrFeatures", err)
+		remedy := "pass those that the head was trained on, in their order"
+		if !errors.Is(err, onnxhead.ErrFeatures) || !strings.Contains(err.Error(), remedy) {
+			t.Errorf("got %v, expected ErrFeatures: %s", err, remedy)
 		}
 	}
 }

@@ -29,14 +29,15 @@ func openSession(path string, description *description) (*ort.DynamicAdvancedSes
 func (c *Classifier) verify() error {
 	labels, err := c.modelLabels()
 	if err != nil {
-		return fmt.Errorf("the labels in the model's metadata cannot be read: %w", err)
+		return fmt.Errorf("the model's metadata must hold labels, they cannot be read: copy the bundle again, as a whole: %w", err)
 	}
 	if !slices.Equal(labels, c.labels) {
 		return errors.New("the labels in head.json must be those in the model's metadata, they are others: " +
 			"copy the bundle again, as a whole")
 	}
 	if _, err := c.Classify(make([]float32, c.features)); err != nil {
-		return fmt.Errorf("the model must have the inputs and outputs that head.json states: %w", err)
+		return fmt.Errorf("the model must have the inputs and outputs of head.json, it has others: copy the bundle again, as a "+
+			"whole: %w", err)
 	}
 	return nil
 }

@@ -11,8 +11,18 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// There is no `head.json` in the folder.
+    #[error(
+        "a bundle must have a head.json, {} has none: name the bundle's folder, or copy the bundle again, as a whole",
+        folder.display()
+    )]
+    NoHead {
+        /// The folder.
+        folder: PathBuf,
+    },
+
     /// A file of the bundle is missing or cannot be read.
-    #[error("a bundle must hold {}, which cannot be read: copy the bundle again, as a whole", path.display())]
+    #[error("a bundle must hold {}, it cannot be read: copy the bundle again, as a whole", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -21,7 +31,7 @@ pub enum Error {
     },
 
     /// `head.json` or `vectors.json` is not what onnxhead ships.
-    #[error("{} must be as onnxhead ships it, it is malformed: ship the bundle again", path.display())]
+    #[error("{} must be as onnxhead ships it, it is not: copy the bundle again, as a whole", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -58,7 +68,10 @@ pub enum Error {
     },
 
     /// The runtime refuses the model.
-    #[error("{} must be a model that the runtime runs, it refuses it: ship the bundle again", path.display())]
+    #[error(
+        "{} must load in the runtime, it refuses it: take a newer runtime, or copy the bundle again, as a whole",
+        path.display()
+    )]
     Model {
         /// The model.
         path: PathBuf,
@@ -91,7 +104,9 @@ pub enum Error {
     },
 
     /// A row has more or fewer features than the head.
-    #[error("a row must have {expected} features, got {given}")]
+    #[error(
+        "a row must have {expected} features, got {given}: pass those that the head was trained on, in their order"
+    )]
     Width {
         /// How many features the head has.
         expected: usize,
@@ -100,7 +115,9 @@ pub enum Error {
     },
 
     /// The values are no whole number of rows.
-    #[error("rows of {width} features must be whole, got {values} values")]
+    #[error(
+        "rows of {width} features must be whole, got {values} values: pass {width} for each row"
+    )]
     Ragged {
         /// How many features a row has.
         width: usize,

@@ -42,6 +42,11 @@ impl Head {
     /// Reads `head.json`, and holds the model and its data files to the hashes in it.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("head.json");
+        if !path.exists() {
+            return Err(Error::NoHead {
+                folder: folder.into(),
+            });
+        }
         let head: Self = read_document(&path)?;
         if let Some(contradiction) = head.contradiction() {
             return Err(Error::malformed(&path, contradiction));

@@ -3,6 +3,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,18 +35,24 @@ func Read(bundle string) ([]Case, error) {
 	path := filepath.Join(bundle, "vectors.json")
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: a bundle must hold %s, it cannot be read: copy the bundle again, as a whole: %w",
+			onnxhead.ErrBundle, path, err)
 	}
 	var vectors struct {
 		Cases []Case `json:"cases"`
 	}
 	if err := json.Unmarshal(data, &vectors); err != nil {
-		return nil, fmt.Errorf("%s must be as onnxhead ships it: %w", path, err)
+		return nil, malformed(path, err)
 	}
 	if len(vectors.Cases) == 0 {
-		return nil, fmt.Errorf("%s must have cases, it has none: copy the bundle again, as a whole", path)
+		return nil, malformed(path, errors.New("it has no cases"))
 	}
 	return vectors.Cases, nil
+}
+
+func malformed(path string, cause error) error {
+	return fmt.Errorf("%w: %s must be as onnxhead ships it, it is not: copy the bundle again, as a whole: %w",
+		onnxhead.ErrBundle, path, cause)
 }
 
 // Check runs every case as one batch, and its first row alone.

@@ -1,7 +1,10 @@
 package conformance
 
 import (
+	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +62,26 @@ func TestAWrongVectorFails(t *testing.T) {
 		if len(report.Failures) != 1 || !strings.HasPrefix(report.Failures[0], cases[several].Name+": "+because) {
 			t.Errorf("expected one failure, %q:\n%v", because, report)
 		}
+	}
+}
+
+func TestVectorsThatAreNotAsShippedAreRefused(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "vectors.json")
+	for content, because := range map[string]string{
+		"":              "a bundle must hold " + path + ", it cannot be read: copy the bundle again",
+		"{":             path + " must be as onnxhead ships it, it is not: copy the bundle again",
+		`{"cases": []}`: "it has no cases",
+	} {
+		if content != "" {
+			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Read(folder); !errors.Is(err, onnxhead.ErrBundle) || !strings.Contains(err.Error(), because) {
+			t.Errorf("%q: got %v, expected ErrBundle: %s", content, err, because)
+		}
+		os.Remove(path)
 	}
 }
 

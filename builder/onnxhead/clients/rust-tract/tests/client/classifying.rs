@@ -92,7 +92,10 @@ fn another_width_is_refused() {
     let classifier = classifier();
     let features = classifier.features();
     let wide = vec![0.0; features + 1];
-    let message = format!("a row must have {features} features, got {}", features + 1);
+    let message = format!(
+        "a row must have {features} features, got {}: pass those that the head was trained on, in their order",
+        features + 1
+    );
     assert_eq!(classifier.classify(&wide).unwrap_err().to_string(), message);
     assert_eq!(
         classifier
@@ -112,7 +115,7 @@ fn values_that_are_no_whole_rows_are_refused() {
     let error = Rows::new(&[0.0; 7], 3).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "rows of 3 features must be whole, got 7 values"
+        "rows of 3 features must be whole, got 7 values: pass 3 for each row"
     );
     assert!(matches!(Rows::new(&[0.0], 0), Err(Error::Ragged { .. })));
 }

@@ -32,10 +32,15 @@ fn what_head_json_states_is_there_to_be_used() {
 fn a_folder_without_a_bundle_is_refused() {
     let error = Classifier::load(empty_folder("no_bundle")).unwrap_err();
     assert!(
-        matches!(&error, Error::Unreadable { path, .. } if path.ends_with("head.json")),
+        matches!(&error, Error::NoHead { folder } if folder.ends_with("no_bundle")),
         "{error}"
     );
-    assert!(std::error::Error::source(&error).is_some());
+    assert!(
+        error
+            .to_string()
+            .contains("no_bundle has none: name the bundle's folder"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -70,6 +75,7 @@ fn a_missing_file_is_refused() {
         matches!(&error, Error::Unreadable { path, .. } if path.ends_with("missing.data")),
         "{error}"
     );
+    assert!(std::error::Error::source(&error).is_some());
 }
 
 #[test]

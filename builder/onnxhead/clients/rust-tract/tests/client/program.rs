@@ -53,7 +53,7 @@ fn no_bundle_exits_with_2() {
     let output = check(&[], &empty_folder("nothing_to_check"));
     let message = str::from_utf8(&output.stderr).unwrap();
     assert!(
-        message.starts_with("a bundle must hold ") && message.contains("os error"),
+        message.starts_with("a bundle must have a head.json, "),
         "{message}"
     );
     assert!(output.stdout.is_empty());
