@@ -4,6 +4,8 @@ import { sha256 } from "@noble/hashes/sha2.js"; // crypto.subtle is missing wher
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { BundleError } from "./errors.js";
 
+const FORMAT = "1";
+
 /** @typedef {string | number | boolean} Label */
 
 /**
@@ -44,17 +46,15 @@ import { BundleError } from "./errors.js";
  */
 export async function readBundle(folder) {
   const head = await readJson(folder, "head.json");
-  if (head?.format !== "1") {
+  // before all else, since another format may state it otherwise
+  if (head?.format !== undefined && head.format !== FORMAT) {
     throw new BundleError(
-      `this client reads bundles of format 1, head.json states ${JSON.stringify(head?.format)}: ` +
+      `this client reads bundles of format 1, ${folder} states ${JSON.stringify(head.format)}: ` +
         "ship it again with the onnxhead that this client came with",
     );
   }
   if (!isHead(head)) {
-    throw new BundleError(
-      "a bundle must have a head.json as onnxhead ships it, a key of this one is missing or of another type: " +
-        "copy the bundle again, as a whole",
-    );
+    throw malformed(makeUrl(folder, "head.json"), "a key is missing, or of another type");
   }
   const files = await Promise.all(
     Object.entries(head.sha256).map(async ([name, stated]) => {
@@ -76,9 +76,7 @@ export async function readBundle(folder) {
 export async function readCases(folder) {
   const vectors = await readJson(folder, "vectors.json");
   if (!vectors?.cases?.length) {
-    throw new BundleError(
-      "vectors.json must have cases, this one has none: copy the bundle again, as a whole",
-    );
+    throw malformed(makeUrl(folder, "vectors.json"), "it has no cases");
   }
   return vectors.cases;
 }
@@ -89,11 +87,13 @@ export async function readCases(folder) {
  */
 function isHead(head) {
   return (
+    head?.format === FORMAT &&
     typeof head.sha256?.[head.model] === "string" &&
     areStrings(head.inputs, 1) &&
     areStrings(head.outputs, 2) &&
     Number.isInteger(head.features) &&
     Array.isArray(head.labels) &&
+    head.labels.length > 0 &&
     head.labels.length === head.classes &&
     ["softmax", "sigmoid", "ovr"].includes(head.link) &&
     Number.isFinite(head.temperature)
@@ -137,10 +137,7 @@ async function readJson(folder, name) {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new BundleError(
-      `a bundle must have a ${name} as onnxhead ships it, this one is no JSON: copy the bundle again, as a whole`,
-      { cause },
-    );
+    throw malformed(makeUrl(folder, name), "it is no JSON", cause);
   }
 }
 
@@ -149,16 +146,39 @@ async function readJson(folder, name) {
  * @param {string} name
  */
 async function readFile(folder, name) {
-  const url = `${String(folder).replace(/\/$/, "")}/${encodeURIComponent(name)}`;
+  const url = makeUrl(folder, name);
   try {
     const response = await fetch(url, { cache: "no-cache" }); // else files of two bundles could meet
     if (!response.ok) throw new Error(`the server answers ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
     const found = cause instanceof Error ? cause.message : cause;
-    throw new BundleError(
-      `a bundle must have a ${name}, ${url} cannot be read (${found}): copy the bundle there, as a whole`,
-      { cause },
-    );
+    const message =
+      name === "head.json"
+        ? `a bundle must have a head.json, ${folder} has none (${found}): name the bundle's folder, or copy`
+        : `a bundle must hold ${url}, it cannot be read (${found}): copy`;
+    throw new BundleError(`${message} the bundle again, as a whole`, { cause });
   }
+}
+
+/**
+ * @param {string | URL} folder
+ * @param {string} name
+ */
+function makeUrl(folder, name) {
+  return `${String(folder).replace(/\/$/, "")}/${encodeURIComponent(name)}`;
+}
+
+/**
+ * Returns the error of a file that is there, and is not what onnxhead ships.
+ *
+ * @param {string} url
+ * @param {string} reason
+ * @param {unknown} [cause]
+ */
+function malformed(url, reason, cause) {
+  return new BundleError(
+    `${url} must be as onnxhead ships it, it is not (${reason}): copy the bundle again, as a whole`,
+    { cause },
+  );
 }

@@ -168,7 +168,8 @@ function toFloat32(rows, features) {
   for (const row of rows) {
     if (row.length !== features) {
       throw new FeaturesError(
-        `a row must have ${features} features, got ${row.length}: give one for each feature of the model`,
+        `a row must have ${features} features, got ${row.length}: ` +
+          "pass those that the head was trained on, in their order",
       );
     }
     for (let j = 0; j < features; j++) {

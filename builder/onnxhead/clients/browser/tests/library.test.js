@@ -124,8 +124,11 @@ test("another width and what is no number are refused", async (t) => {
       await describe(classifier.classify(Array(features).fill("many"))),
     ];
   });
-  const rule = `FeaturesError: a row must have ${HEAD.features} features, got ${HEAD.features + 1}`;
-  assert.ok(width.startsWith(rule), width);
+  assert.equal(
+    width,
+    `FeaturesError: a row must have ${HEAD.features} features, got ${HEAD.features + 1}: ` +
+      "pass those that the head was trained on, in their order",
+  );
   assert.match(text, /^FeaturesError: features must be numbers, feature 0 is "many"/);
 });
 
@@ -168,11 +171,14 @@ for (const name of Object.keys(HEAD.sha256)) {
 }
 
 const NO_BUNDLES = [
-  [{ format: "2" }, /^this client reads bundles of format 1, head.json states "2": ship it again/],
-  [{ model: 3 }, /^a bundle must have a head.json as onnxhead ships it/],
-  [{ labels: "A" }, /^a bundle must have a head.json as onnxhead ships it/],
+  [{ format: "2" }, /^this client reads bundles of format 1, bundle states "2": ship it again/],
+  [{ model: 3 }, /^bundle\/head.json must be as onnxhead ships it, it is not \(a key/],
+  [{ labels: "A" }, /^bundle\/head.json must be as onnxhead ships it, it is not \(a key/],
   [{ features: HEAD.features + 1 }, /^the model must have the inputs and outputs of head.json/],
-  [{ sha256: { ...HEAD.sha256, "missing.data": "" } }, /^a bundle must have a missing.data/],
+  [
+    { sha256: { ...HEAD.sha256, "missing.data": "" } },
+    /^a bundle must hold bundle\/missing.data, it cannot be read/,
+  ],
 ];
 for (const [change, expected] of NO_BUNDLES) {
   test(`a head.json with another ${Object.keys(change)} is refused`, async (t) => {
@@ -188,6 +194,6 @@ test("a folder without a bundle is refused", async (t) => {
   await page.open();
   assert.match(
     await loadInPage(page, "nowhere"),
-    /^a bundle must have a head.json, .*nowhere.* 404/,
+    /^a bundle must have a head.json, nowhere has none \(.* 404\): name the bundle's folder/,
   );
 });

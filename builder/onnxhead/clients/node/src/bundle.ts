@@ -32,14 +32,17 @@ export interface Head {
   readonly link: Link;
 }
 
+const FORMAT = "1";
+
 const RULES: Record<keyof Head, (value: unknown) => boolean> = {
-  format: (value) => value === "1",
+  format: (value) => value === FORMAT,
   model: isString,
   sha256: (value) => value instanceof Object && Object.values(value).every(isString),
   inputs: (value) => isArrayOf(isString, value) && value.length === 1,
   outputs: (value) => isArrayOf(isString, value) && value.length === 2,
   features: (value) => Number.isSafeInteger(value) && Number(value) > 0,
-  labels: (value) => isArrayOf(isLabel, value) && new Set(value).size === value.length,
+  labels: (value) =>
+    isArrayOf(isLabel, value) && value.length > 0 && new Set(value).size === value.length,
   link: (value) => value === "softmax" || value === "sigmoid" || value === "ovr",
 };
 
@@ -52,10 +55,13 @@ export async function readHead(folder: string): Promise<Head> {
   const path = join(folder, "head.json");
   if (!existsSync(path)) {
     throw new BundleError(
-      `a bundle must have a head.json, ${folder} has none: name the folder that onnxhead shipped`,
+      `a bundle must have a head.json, ${folder} has none: name the bundle's folder, or copy the ` +
+        "bundle again, as a whole",
     );
   }
-  const head = parseHead(await readJson(path));
+  const document = await readObject(path);
+  checkFormat(folder, document.format);
+  const head = parseHead(path, document);
   for (const name of new Set([head.model, ...Object.keys(head.sha256)])) {
     await checkHash(join(folder, name), head.sha256[name]);
   }
@@ -65,24 +71,44 @@ export async function readHead(folder: string): Promise<Head> {
 /**
  * Reads a JSON file of a bundle.
  *
- * @throws {BundleError} It is missing or no JSON.
+ * @throws {BundleError} It is missing, or holds no object.
  */
-export async function readJson(path: string): Promise<unknown> {
+export async function readObject(path: string): Promise<Record<string, unknown>> {
+  let document: unknown;
   try {
-    return JSON.parse(await readFile(path, "utf8"));
+    document = JSON.parse(await readFile(path, "utf8"));
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw cause instanceof SyntaxError
+      ? malformed(path, cause.message)
+      : unreadable(path, cause as Error);
+  }
+  if (document === null || typeof document !== "object" || Array.isArray(document)) {
+    throw malformed(path, "it is no JSON object");
+  }
+  return document as Record<string, unknown>;
+}
+
+/** Returns the error of a file that is there, and is not what onnxhead ships. */
+export function malformed(path: string, reason: string): BundleError {
+  return new BundleError(
+    `${path} must be as onnxhead ships it, it is not (${reason}): copy the bundle again, as a whole`,
+  );
+}
+
+/** Comes before all else, since another format may state it otherwise. */
+function checkFormat(folder: string, format: unknown): void {
+  if (format !== undefined && format !== FORMAT) {
+    throw new BundleError(
+      `this client reads bundles of format 1, ${folder} states ${JSON.stringify(format)}: ship it ` +
+        "again with the onnxhead that this client came with",
+    );
   }
 }
 
-function parseHead(document: unknown): Head {
-  const head: Record<string, unknown> = { ...(document as object) };
+function parseHead(path: string, head: Record<string, unknown>): Head {
   for (const [key, isValid] of Object.entries(RULES)) {
     if (!isValid(head[key])) {
-      throw new BundleError(
-        `this client reads bundles of format 1, in this head.json "${key}" is ` +
-          `${JSON.stringify(head[key])}: ship it again with the onnxhead that this client came with`,
-      );
+      throw malformed(path, `${key} is ${JSON.stringify(head[key])}`);
     }
   }
   return head as unknown as Head;
@@ -105,14 +131,15 @@ async function sha256(path: string): Promise<string> {
       hash.update(chunk);
     }
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw unreadable(path, cause as Error);
   }
   return hash.digest("hex");
 }
 
-function unreadable(path: string, cause: unknown): BundleError {
+function unreadable(path: string, cause: Error): BundleError {
   return new BundleError(
-    `a bundle must hold ${path} as it was shipped, ${cause}: copy the bundle again, as a whole`,
+    `a bundle must hold ${path}, it cannot be read (${cause.message}): copy the bundle again, ` +
+      "as a whole",
     { cause },
   );
 }

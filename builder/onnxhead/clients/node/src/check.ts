@@ -23,7 +23,7 @@ async function run(): Promise<number> {
   }
   try {
     const classifier = await Classifier.load(parsed.folder);
-    const cases = await readCases(parsed.folder);
+    const cases = await readCases(parsed.folder, classifier.features);
     return await (parsed.isTimed ? time(classifier, cases) : check(classifier, cases));
   } catch (error) {
     if (!(error instanceof BundleError)) {

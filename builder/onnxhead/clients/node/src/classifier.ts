@@ -91,7 +91,11 @@ async function openSession(model: string): Promise<InferenceSession> {
     // a head is small, and programs run several workers
     return await InferenceSession.create(model, { intraOpNumThreads: 1 });
   } catch (cause) {
-    throw new BundleError(`onnxruntime refuses ${model}: ${cause}`, { cause });
+    throw new BundleError(
+      `${model} must load in onnxruntime-node, it refuses it (${cause}): take a newer one, or copy ` +
+        "the bundle again, as a whole",
+      { cause },
+    );
   }
 }
 

@@ -1,3 +1,5 @@
+const REMEDY = "pass those that the head was trained on, in their order";
+
 /** Features have another width, or are not numbers. */
 export class FeaturesError extends Error {
   override readonly name = "FeaturesError";
@@ -27,7 +29,9 @@ export function packRows(
 ): Float32Array {
   if (rows instanceof Float32Array) {
     if (rows.length % width !== 0) {
-      throw new FeaturesError(`a row must have ${width} features, got ${rows.length} for all rows`);
+      throw new FeaturesError(
+        `a row must have ${width} features, got ${rows.length} for all rows: ${REMEDY}`,
+      );
     }
     return rows;
   }
@@ -42,7 +46,9 @@ export function packRows(
 
 function checkWidth(row: ArrayLike<number> | undefined, width: number, index: number): void {
   if (row?.length !== width) {
-    throw new FeaturesError(`a row must have ${width} features, row ${index} has ${row?.length}`);
+    throw new FeaturesError(
+      `a row must have ${width} features, row ${index} has ${row?.length}: ${REMEDY}`,
+    );
   }
 }
 
@@ -51,7 +57,7 @@ function checkNumbers(row: ArrayLike<unknown>, index: number): void {
   for (let i = 0; i < row.length; i++) {
     if (typeof row[i] !== "number") {
       throw new FeaturesError(
-        `features must be numbers, feature ${i} of row ${index} is ${typeof row[i]} ${row[i]}`,
+        `features must be numbers, feature ${i} of row ${index} is ${typeof row[i]} ${row[i]}: convert it`,
       );
     }
   }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { BundleError, type Label, readJson } from "./bundle.js";
+import { type Label, malformed, readObject } from "./bundle.js";
 import type { Classifier } from "./classifier.js";
 import type { Prediction } from "./prediction.js";
 
@@ -36,16 +36,31 @@ interface Finding {
 /**
  * Reads the cases of a bundle.
  *
- * @throws {BundleError} vectors.json is missing or no JSON, or has no cases.
+ * @param features How many features a row has.
+ * @throws {BundleError} vectors.json is missing or malformed, has no cases, or is that of another head.
  */
-export async function readCases(folder: string): Promise<Case[]> {
-  const { cases } = (await readJson(join(folder, "vectors.json"))) as { cases?: Case[] };
+export async function readCases(folder: string, features: number): Promise<Case[]> {
+  const path = join(folder, "vectors.json");
+  const { cases } = (await readObject(path)) as { cases?: Case[] };
   if (!cases?.length) {
-    throw new BundleError(
-      `vectors.json must have cases, that of ${folder} has none: copy the bundle again, as a whole`,
-    );
+    throw malformed(path, "it has no cases");
+  }
+  if (!cases.every((exact) => isWhole(exact, features))) {
+    throw malformed(path, "a case lacks a key, or has rows of another width");
   }
   return cases;
+}
+
+function isWhole(exact: Case, width: number): boolean {
+  const { features, logits, logits_tolerance, probabilities, probabilities_tolerance, labels } =
+    exact;
+  return (
+    [logits, logits_tolerance, probabilities, probabilities_tolerance, labels].every(
+      Array.isArray,
+    ) &&
+    Array.isArray(features) &&
+    features.every((row) => row.length === width)
+  );
 }
 
 /** Runs a case as one batch, and its first row alone. */

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -14,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from onnxhead_client.bundle import BundleError
+from onnxhead_client.bundle import BundleError, malformed, read_object
 from onnxhead_client.classifier import Classifier, Prediction
 
 _WARMUP, _CALLS = 200, 2000
@@ -26,10 +25,8 @@ def main() -> None:
     folder = arguments.bundle
     try:
         classifier = Classifier(folder)
-        cases = json.loads((folder / "vectors.json").read_bytes())["cases"]
-        if not cases:
-            raise BundleError(f"vectors.json must hold cases, that of {folder} holds none")
-    except (BundleError, OSError, ValueError, KeyError, TypeError) as error:
+        cases = read_cases(folder, classifier)
+    except BundleError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     if arguments.time:
@@ -41,6 +38,25 @@ def main() -> None:
     print(f"largest error: {largest:.3g} of its tolerance")
     print(f"{len(cases) - len(failed)} passed, {len(failed)} failed")
     sys.exit(1 if failed else 0)
+
+
+def read_cases(folder: Path, classifier: Classifier) -> list[dict[str, Any]]:
+    """Read the cases of a bundle.
+
+    Raises:
+        BundleError: `vectors.json` is missing, malformed, or that of another head.
+    """
+    path = folder / "vectors.json"
+    cases: list[dict[str, Any]] = read_object(path).get("cases", [])
+    if not cases:
+        raise malformed(path, "it has no cases")
+    try:
+        fit = all(_fits(case, classifier) for case in cases)
+    except (KeyError, TypeError) as cause:
+        raise malformed(path, f"a case is malformed: {cause!r}") from cause
+    if not fit:
+        raise malformed(path, "a case has rows of another width")
+    return cases
 
 
 def check(classifier: Classifier, cases: list[dict[str, Any]]) -> tuple[dict[str, str], float]:
@@ -95,6 +111,18 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--time", action="store_true", help="print the time of one row instead")
     parser.add_argument("bundle", nargs="?", type=Path, default=Path("bundle"), metavar="BUNDLE")
     return parser.parse_args()
+
+
+def _fits(case: dict[str, Any], classifier: Classifier) -> bool:
+    """Tell whether every row has all its features and answers."""
+    rows, classes = len(case["features"]), len(classifier.labels)
+    widths = {"features": classifier.features} | dict.fromkeys(
+        ("logits", "probabilities", "logits_tolerance"), classes
+    )
+    return len(case["labels"]) == len(case["probabilities_tolerance"]) == rows and all(
+        len(case[key]) == rows and all(len(row) == width for row in case[key])
+        for key, width in widths.items()
+    )
 
 
 def _compare(

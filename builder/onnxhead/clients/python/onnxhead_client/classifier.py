@@ -89,7 +89,8 @@ class Classifier:
             )
         except Exception as cause:  # onnxruntime's exceptions have no public base
             raise BundleError(
-                f"onnxruntime {onnxruntime.__version__} refuses {description.model}: {cause}"
+                f"{description.model} must load in onnxruntime, {onnxruntime.__version__} refuses it "
+                f"({cause}): take a newer onnxruntime, or copy the bundle again, as a whole"
             ) from cause
         self._input, self._outputs = description.inputs[0], description.outputs
         values = [*self._session.get_inputs(), *self._session.get_outputs()]
@@ -122,11 +123,16 @@ class Classifier:
         try:
             batch = np.ascontiguousarray(rows, np.float32)
         except (TypeError, ValueError) as cause:
-            raise FeaturesError(f"features must be rows of numbers: {cause}") from cause
+            raise FeaturesError(
+                f"features must be rows of numbers, all of one width, these are not ({cause}): convert them"
+            ) from cause
         if batch.shape == (0,):
             return []
         if batch.ndim != 2 or batch.shape[1] != self.features:
-            raise FeaturesError(f"a row must have {self.features} features, got shape {batch.shape}")
+            raise FeaturesError(
+                f"a row must have {self.features} features, got a batch of shape {batch.shape}: pass those "
+                "that the head was trained on, in their order"
+            )
         logits, probabilities = self._session.run(self._outputs, {self._input: batch})
         return [Prediction(z, p, self.labels) for z, p in zip(logits, probabilities, strict=True)]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from onnxhead_client import BundleError, Classifier, FeaturesError
-from onnxhead_client.check import check
+from onnxhead_client.check import check, read_cases
 
 BUNDLE = Path(__file__).parents[1] / "bundle"
 
@@ -20,8 +20,8 @@ def classifier() -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def cases() -> list[dict]:
-    return json.loads((BUNDLE / "vectors.json").read_bytes())["cases"]
+def cases(classifier) -> list[dict]:
+    return read_cases(BUNDLE, classifier)
 
 
 @pytest.fixture
@@ -75,7 +75,8 @@ def test_a_row_with_nan_has_no_label_and_others_have(classifier) -> None:
 
 
 def test_another_width_is_refused(classifier) -> None:
-    with pytest.raises(FeaturesError, match=f"a row must have {classifier.features} features"):
+    message = rf"a row must have {classifier.features} features, .*: pass those that the head was trained on"
+    with pytest.raises(FeaturesError, match=message):
         classifier.classify(np.zeros(classifier.features + 1))
     with pytest.raises(FeaturesError, match="features must be rows of numbers"):
         classifier.classify(["many"] * classifier.features)
@@ -107,7 +108,6 @@ def test_other_labels_are_refused(copy) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": "2"},
         {"model": 3},
         {"model": "other.onnx"},
         {"sha256": {"model.onnx": "", "../secret": ""}},
@@ -120,10 +120,38 @@ def test_other_labels_are_refused(copy) -> None:
 def test_what_is_no_bundle_is_refused(copy, change) -> None:
     description = json.loads((copy / "head.json").read_bytes())
     (copy / "head.json").write_text(json.dumps({**description, **change}))
-    with pytest.raises(BundleError, match="bundle"):
+    with pytest.raises(BundleError, match="copy the bundle again, as a whole"):
         Classifier(copy)
 
 
+@pytest.mark.parametrize("name", ["head.json", "vectors.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_what_is_malformed_is_refused(copy, classifier, name, content) -> None:
+    (copy / name).write_text(content)
+    with pytest.raises(BundleError, match=rf"{name} must be as onnxhead ships it, it is not \("):
+        read_cases(copy, Classifier(copy))
+
+
+def test_another_format_is_refused_whatever_else_it_states(copy) -> None:
+    (copy / "head.json").write_text('{"format": "2"}')
+    with pytest.raises(BundleError, match=r"client reads bundles of format 1, .* states 2: ship it again"):
+        Classifier(copy)
+
+
+def test_the_vectors_of_another_head_are_refused(copy, classifier, cases) -> None:
+    wide = [{**case, "features": [[*row, 0] for row in case["features"]]} for case in cases]
+    (copy / "vectors.json").write_text(json.dumps({"cases": wide}))
+    with pytest.raises(BundleError, match="a case has rows of another width"):
+        read_cases(copy, classifier)
+
+
 def test_a_folder_without_a_bundle_is_refused(tmp_path) -> None:
-    with pytest.raises(BundleError, match=r"a bundle must have the head\.json"):
+    with pytest.raises(BundleError, match=r"a bundle must have a head\.json, .* has none: name the bundle"):
         Classifier(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "vectors.json"])
+def test_a_missing_file_is_refused(copy, name) -> None:
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"a bundle must hold .*{name}, it cannot be read "):
+        read_cases(copy, Classifier(copy))

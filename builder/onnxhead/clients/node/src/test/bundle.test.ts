@@ -28,30 +28,31 @@ test("a changed model is refused", async (context) => {
 test("a missing model is refused", async (context) => {
   const folder = await copyBundle(context);
   await rm(join(folder, "model.onnx"));
-  await assertRefused(folder, /a bundle must hold .*model\.onnx as it was shipped/);
+  await assertRefused(folder, /a bundle must hold .*model\.onnx, it cannot be read \(ENOENT/);
 });
 
 test("a changed or missing data file is refused", async (context) => {
   const folder = await copyBundle(context);
   const { sha256 } = await readHead(folder);
   await changeHead(folder, { sha256: { ...sha256, "weight.data": "0".repeat(64) } });
-  await assertRefused(folder, /a bundle must hold .*weight\.data as it was shipped/);
+  await assertRefused(folder, /a bundle must hold .*weight\.data, it cannot be read/);
   await writeFile(join(folder, "weight.data"), "changed");
   await assertRefused(folder, /weight\.data must be the file that was shipped/);
 });
 
 const changes: [change: object, message: RegExp][] = [
-  [{ format: "2" }, /format 1, in this head\.json "format" is "2"/],
-  [{ model: 3 }, /"model" is 3/],
+  [{ format: "2", model: {} }, /reads bundles of format 1, .* states "2": ship it again/],
+  [{ format: undefined }, /head\.json must be as .* \(format is undefined\): copy/],
+  [{ model: 3 }, /head\.json must be as onnxhead ships it, it is not \(model is 3\): copy/],
   [{ sha256: {} }, /model\.onnx must be the file that was shipped/],
-  [{ inputs: [] }, /"inputs" is \[\]/],
+  [{ inputs: [] }, /inputs is \[\]/],
   [{ inputs: ["pixels"] }, /the model must have the inputs and outputs of head\.json/],
   [{ outputs: ["probabilities", "logits"] }, /the model must have the inputs and outputs/],
-  [{ features: 0 }, /"features" is 0/],
+  [{ features: 0 }, /features is 0/],
   [{ features: 12_345 }, /the model must have the inputs and outputs of head\.json/],
-  [{ labels: ["same", "same"] }, /"labels" is \["same","same"\]/],
-  [{ labels: [] }, /the model must have the inputs and outputs of head\.json/],
-  [{ link: "tanh" }, /"link" is "tanh"/],
+  [{ labels: ["same", "same"] }, /labels is \["same","same"\]/],
+  [{ labels: [] }, /labels is \[\]/],
+  [{ link: "tanh" }, /link is "tanh"/],
 ];
 
 for (const [change, message] of changes) {
@@ -65,18 +66,21 @@ for (const [change, message] of changes) {
 test("a folder without a bundle is refused", async (context) => {
   await assertRefused(
     await makeFolder(context),
-    /a bundle must have a head\.json, .* has none: name/,
+    /a bundle must have a head\.json, .* has none: name the bundle's folder/,
   );
 });
 
 test("a head.json that is no JSON is refused", async (context) => {
   const folder = await makeFolder(context);
   await writeFile(join(folder, "head.json"), "{");
-  await assertRefused(folder, /a bundle must hold .*head\.json as it was shipped/);
+  await assertRefused(folder, /head\.json must be as onnxhead ships it, it is not/);
 });
 
 test("a head.json that is no object is refused", async (context) => {
   const folder = await makeFolder(context);
   await writeFile(join(folder, "head.json"), "null");
-  await assertRefused(folder, /"format" is undefined/);
+  await assertRefused(
+    folder,
+    /head\.json must be as onnxhead ships it, it is not \(it is no JSON object\)/,
+  );
 });

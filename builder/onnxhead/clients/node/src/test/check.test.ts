@@ -3,8 +3,11 @@ import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readHead } from "../bundle.js";
 import { type Case, readCases } from "../vectors.js";
 import { BUNDLE, copyBundle, makeFolder, PROJECT } from "./fixtures.js";
+
+const { features } = await readHead(BUNDLE);
 
 function check(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, ["dist/check.js", ...args], {
@@ -14,12 +17,12 @@ function check(...args: string[]): { status: number | null; stdout: string; stde
 }
 
 test("every vector is within its tolerance", async () => {
-  const cases = await readCases(BUNDLE);
+  const cases = await readCases(BUNDLE, features);
   const { status, stdout } = check();
   assert.match(stdout, /^largest error: 0\.\d+ of its tolerance\n\d+ passed, 0 failed\n$/);
   assert.match(stdout, new RegExp(`^${cases.length} passed`, "m"));
   assert.equal(status, 0);
-  assert(cases.flatMap(({ features }) => features).length >= 16);
+  assert(cases.flatMap((exact) => exact.features).length >= 16);
 });
 
 const faults: [fault: string, spoil: (exact: Case) => object, problem: RegExp][] = [
@@ -52,7 +55,7 @@ const faults: [fault: string, spoil: (exact: Case) => object, problem: RegExp][]
 for (const [fault, spoil, problem] of faults) {
   test(`${fault} fails`, async (context) => {
     const folder = await copyBundle(context);
-    const [exact, ...others] = await readCases(folder);
+    const [exact, ...others] = await readCases(folder, features);
     assert(exact);
     const cases = [{ ...exact, ...spoil(exact), name: "spoiled" }, ...others];
     await writeFile(join(folder, "vectors.json"), JSON.stringify({ cases }));
@@ -66,6 +69,29 @@ for (const [fault, spoil, problem] of faults) {
 test("a folder without a bundle is an error", async (context) => {
   const { status, stderr } = check(await makeFolder(context));
   assert.match(stderr, /^a bundle must have a head\.json/);
+  assert.equal(status, 2);
+});
+
+const malformed = ["", "{", "[]", "{}", '{"cases": []}', '{"cases": [{}]}'];
+
+for (const content of malformed) {
+  test(`a vectors.json that is ${content} is refused`, async (context) => {
+    const folder = await copyBundle(context);
+    await writeFile(join(folder, "vectors.json"), content);
+    const { status, stderr } = check(folder);
+    assert.match(stderr, /vectors\.json must be as onnxhead ships it, it is not \(.*\): copy.*\n$/);
+    assert.equal(status, 2);
+  });
+}
+
+test("the vectors of another head are refused", async (context) => {
+  const folder = await copyBundle(context);
+  const [exact] = await readCases(folder, features);
+  assert(exact);
+  const wide = { ...exact, features: exact.features.map((row) => [...row, 0]) };
+  await writeFile(join(folder, "vectors.json"), JSON.stringify({ cases: [wide] }));
+  const { status, stderr } = check(folder);
+  assert.match(stderr, /it is not \(a case lacks a key, or has rows of another width\)/);
   assert.equal(status, 2);
 });
 

@@ -55,12 +55,13 @@ test("a number beyond float32 is infinite", async () => {
 test("another width is refused", async () => {
   const { features } = classifier;
   const wider = new Float32Array(features + 1);
-  const message = `a row must have ${features} features, row 0 has ${features + 1}`;
+  const remedy = "pass those that the head was trained on, in their order";
+  const message = `a row must have ${features} features, row 0 has ${features + 1}: ${remedy}`;
   await assertRefused(classifier.classify(wider), message);
   await assertRefused(classifier.classify([...wider]), message);
   await assertRefused(
     classifier.classifyBatch([row, []]),
-    `a row must have ${features} features, row 1 has 0`,
+    `a row must have ${features} features, row 1 has 0: ${remedy}`,
   );
 });
 
@@ -74,7 +75,7 @@ test("what is not a number is refused", async () => {
     const strange = [value, ...row.subarray(1)] as number[];
     await assertRefused(
       classifier.classify(strange),
-      `features must be numbers, feature 0 of row 0 is ${shown}`,
+      `features must be numbers, feature 0 of row 0 is ${shown}: convert it`,
     );
   }
 });

@@ -12,6 +12,8 @@ test("a Float32Array is not copied", () => {
 test("a Float32Array must hold whole rows", () => {
   assert.throws(() => packRows(rows, 4), {
     name: "FeaturesError",
-    message: "a row must have 4 features, got 6 for all rows",
+    message:
+      "a row must have 4 features, got 6 for all rows: pass those that the head was trained on, " +
+      "in their order",
   });
 });
