@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,21 @@ import onnx
 
 import onnxhead
 from clients.heads import save_heads
+
+_AGAIN = "copy the bundle again, as a whole"
+
+# what a client must say of each bundle that it refuses: the rule and the remedy
+REFUSALS = {
+    "changed-model": ("model.onnx must be the file that was shipped", _AGAIN),
+    "no-head": ("a bundle must have a head.json", "none", _AGAIN),
+    "no-model": ("a bundle must hold", "model.onnx", _AGAIN),
+    "no-vectors": ("a bundle must hold", "vectors.json", _AGAIN),
+    "half-a-head": ("head.json must be as onnxhead ships it", _AGAIN),
+    "half-the-vectors": ("vectors.json must be as onnxhead ships it", _AGAIN),
+    "no-labels": ("head.json must be as onnxhead ships it", _AGAIN),
+    "no-cases": ("vectors.json must be as onnxhead ships it", "it has no cases", _AGAIN),
+    "other-format": ("this client reads bundles of format 1", "2", "ship it again with the onnxhead that"),
+}
 
 
 def ship_bundles(folder: Path) -> dict[str, Path]:
@@ -25,20 +41,35 @@ def ship_bundles(folder: Path) -> dict[str, Path]:
 
 
 def ship_mutants(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
-    """Return bundles of which each is wrong in one way: numbers, a label, a hash, or no cases."""
-    shutil.rmtree(folder, ignore_errors=True)
-    mutants = {
-        name: Path(shutil.copytree(bundles["multilabel"], folder / name))
-        for name in ("model", "vector", "probability", "label", "hash", "cases")
-    }
-    for name in ("model", "hash"):
-        _change_weight(mutants[name])
+    """Return bundles that fail, of which each is wrong in one way: a number of the model, an answer, a label."""
+    mutants = _copy(bundles["multilabel"], folder, ("model", "vector", "probability", "label"))
+    _change_weight(mutants["model"])
     _state_hash(mutants["model"])
     _change_vectors(mutants["vector"], "logits")
     _change_vectors(mutants["probability"], "probabilities")
     _change_labels(mutants["label"])
-    (mutants["cases"] / "vectors.json").write_text('{"format": "1", "cases": []}')
     return mutants
+
+
+def ship_refused(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
+    """Return the bundles of `REFUSALS`."""
+    refused = _copy(bundles["multilabel"], folder, REFUSALS)
+    _change_weight(refused["changed-model"])
+    (refused["no-head"] / "head.json").unlink()
+    (refused["no-model"] / "model.onnx").unlink()
+    (refused["no-vectors"] / "vectors.json").unlink()
+    for name, file in (("half-a-head", "head.json"), ("half-the-vectors", "vectors.json")):
+        content = (refused[name] / file).read_bytes()
+        (refused[name] / file).write_bytes(content[: len(content) // 2])
+    _change_head(refused["no-labels"], labels=[])
+    _change_head(refused["other-format"], format="2", model={"name": "model.onnx"})
+    (refused["no-cases"] / "vectors.json").write_text('{"format": "1", "cases": []}')
+    return refused
+
+
+def _copy(bundle: Path, folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    shutil.rmtree(folder, ignore_errors=True)
+    return {name: Path(shutil.copytree(bundle, folder / name)) for name in names}
 
 
 def _change_weight(bundle: Path) -> None:
@@ -52,10 +83,13 @@ def _change_weight(bundle: Path) -> None:
 
 
 def _state_hash(bundle: Path) -> None:
-    description = json.loads((bundle / "head.json").read_bytes())
     digest = hashlib.sha256((bundle / "model.onnx").read_bytes()).hexdigest()
-    description["sha256"]["model.onnx"] = digest
-    (bundle / "head.json").write_text(json.dumps(description))
+    _change_head(bundle, sha256={"model.onnx": digest})
+
+
+def _change_head(bundle: Path, **changes: Any) -> None:
+    description = json.loads((bundle / "head.json").read_bytes())
+    (bundle / "head.json").write_text(json.dumps({**description, **changes}))
 
 
 def _change_vectors(bundle: Path, key: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from clients.bundles import ship_bundles, ship_mutants
+from clients.bundles import REFUSALS, ship_bundles, ship_mutants, ship_refused
 from clients.document import replace_block
 from clients.toolchains import CLIENTS, ROOT, Answer, Client
 
@@ -23,6 +23,7 @@ USAGE = "usage: check [--time] [BUNDLE]\n"
 def main(folder: Path, targets: list[str]) -> None:
     bundles = ship_bundles(folder / "bundles")
     mutants = ship_mutants(folder / "mutants", bundles)
+    refused = ship_refused(folder / "refused", bundles)
     table, skipped = {}, []
     for client in CLIENTS:
         if targets and client.target not in targets:
@@ -30,7 +31,7 @@ def main(folder: Path, targets: list[str]) -> None:
         if client.missing:
             skipped.append(f"{client.target}: SKIPPED, needs {', '.join(client.missing)} on the PATH")
             continue
-        table[client.target] = hold(client, folder / "projects", bundles, mutants)
+        table[client.target] = hold(client, folder / "projects", bundles, mutants, refused)
     lines = list(markdown(table, list(bundles)))
     print("\n".join([*lines, *skipped]))
     if len(table) == len(CLIENTS):
@@ -40,7 +41,11 @@ def main(folder: Path, targets: list[str]) -> None:
 
 
 def hold(
-    client: Client, folder: Path, bundles: dict[str, Path], mutants: dict[str, Path]
+    client: Client,
+    folder: Path,
+    bundles: dict[str, Path],
+    mutants: dict[str, Path],
+    refused: dict[str, Path],
 ) -> dict[str, Answer]:
     """Build a client and return what it answers for each head; exit where it passes what is wrong, or fails."""
     start = time.monotonic()
@@ -52,18 +57,25 @@ def hold(
             sys.exit(f"{client.target} must pass {name}, it answered {answer.status}:\n{answer.output}")
     for name, bundle in mutants.items():
         answer = client.run_check(project, bundle)
-        wanted = answer.status == 2 if name in {"hash", "cases"} else answer.status == 1 and answer.failed > 0
-        if not wanted:
+        if answer.status != 1 or answer.failed == 0:
             sys.exit(
                 f"{client.target} must fail on a wrong {name}, it answered {answer.status}:\n{answer.output}"
             )
+    for name, bundle in refused.items():
+        hold_to_refusal(client, project, name, str(bundle))
     hold_to_usage(client, project, str(next(iter(bundles.values()))))
     seconds = time.monotonic() - start
-    print(
-        f"{client.target}: {len(bundles)} heads pass, {len(mutants)} mutants fail, {seconds:.0f} s",
-        flush=True,
-    )
+    counts = f"{len(bundles)} heads pass, {len(mutants)} mutants fail, {len(refused)} bundles are refused"
+    print(f"{client.target}: {counts}, {seconds:.0f} s", flush=True)
     return answers
+
+
+def hold_to_refusal(client: Client, project: Path, name: str, bundle: str) -> None:
+    """Exit unless the last line, of one where no runtime warns, states the rule and the remedy."""
+    done = client.run_program(project, bundle)
+    message = done.stderr.strip().rpartition("\n")[2]
+    if (done.returncode, done.stdout) != (2, "") or not all(words in message for words in REFUSALS[name]):
+        sys.exit(f"{client.target} must refuse {name} and say {REFUSALS[name]}, it answered {done}")
 
 
 def hold_to_usage(client: Client, project: Path, bundle: str) -> None:
