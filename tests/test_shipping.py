@@ -4,9 +4,11 @@ import builtins
 import dataclasses
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -236,6 +238,23 @@ def test_the_installed_package_has_every_file_of_every_client() -> None:
     assert {name for name in here if "cache" not in name} == {
         name for name in installed if "cache" not in name
     }
+
+
+def test_a_bundle_is_replaced_as_the_readmes_say(models, tmp_path) -> None:
+    update = "onnxhead ship NEW.onnx --to bundle -o new && mv bundle old && mv new/bundle . && rm -r new old"
+    for target in (target for target, described in TARGETS.items() if described.commands):
+        readme = (CLIENTS / target / "README.md").read_text()
+        assert update in readme
+        assert "Add `--sign KEY.pem` to `ship` where the bundle is signed." in readme
+    onnxhead.ship(ABC, "python", tmp_path / "project")
+    shutil.copyfile(models["text"], tmp_path / "project" / "NEW.onnx")
+    before = sorted(path.name for path in (tmp_path / "project").iterdir())
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euc", update], cwd=tmp_path / "project", env={**os.environ, "PATH": programs}, check=True
+    )
+    assert read_json(tmp_path / "project" / "bundle" / "head.json")["labels"] == list(HEADS["text"].labels)
+    assert sorted(path.name for path in (tmp_path / "project").iterdir()) == before, "no litter"
 
 
 def test_what_the_tools_of_python_leave_is_not_shipped(tmp_path, monkeypatch) -> None:
