@@ -53,6 +53,15 @@ test("a changed model is refused", async (t) => {
   assert.deepEqual([status, stdout], [2, ""]);
 });
 
+test("a folder that is not there is named", async () => {
+  const { status, stdout, stderr } = await check("nowhere");
+  assert.match(
+    stderr,
+    /^a bundle must have a head\.json, nowhere has none: name the bundle's folder/,
+  );
+  assert.deepEqual([status, stdout], [2, ""]);
+});
+
 for (const args of [["--tim", BUNDLE], ["--help"], [BUNDLE, BUNDLE]]) {
   test(`the arguments ${args.join(" ")} are refused`, async () => {
     const { status, stdout, stderr } = await check(...args);

@@ -1,6 +1,7 @@
 /** Runs check.html of dist/ on a bundle in Chromium: node tools/check.js [--time] [BUNDLE]. */
 
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launchChromium } from "./chromium.js";
 import { serve } from "./server.js";
@@ -17,6 +18,12 @@ async function run() {
   try {
     if (!existsSync(new URL("../dist/check.html", import.meta.url))) {
       throw new Error("dist/ must hold the page, it does not: run npm run build");
+    }
+    if (!existsSync(join(parsed.bundle, "head.json"))) {
+      throw new Error(
+        `a bundle must have a head.json, ${parsed.bundle} has none: name the bundle's folder, or copy the bundle ` +
+          "again, as a whole",
+      );
     }
     const { text, status } = await check(parsed.bundle, parsed.isTimed ? "?time" : "");
     (status === 2 ? console.error : console.log)(text);

@@ -3,5 +3,14 @@
 import { serve } from "./server.js";
 
 const { HOST: host = "localhost", PORT: port = "8080" } = process.env;
-const { url } = await serve({ host, port: Number(port) });
-console.log(`the page is at ${url}`);
+try {
+  const { url } = await serve({ host, port: Number(port) });
+  console.log(`the page is at ${url}`);
+} catch (error) {
+  const found = error instanceof Error ? error.message : error;
+  console.error(
+    `the page must be served at a port that is free, ${host}:${port} is none (${found}): ` +
+      "name another, as in PORT=8081 npm start",
+  );
+  process.exitCode = 1;
+}
