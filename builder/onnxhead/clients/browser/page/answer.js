@@ -38,7 +38,7 @@ export async function createAnswer(classifier) {
     const decided = decide(prediction, link);
     const { label } = prediction;
     const explained = label === null ? -1 : (pressed ?? labels.indexOf(label));
-    showDecision(prediction, decided, link);
+    showDecision(row, prediction, decided, link);
     table.show(prediction, decided, labels[explained]);
     const isDerivable = explained >= 0 && prediction.logits.every(Number.isFinite);
     find("steps", HTMLElement).hidden = !isDerivable;

@@ -25,12 +25,13 @@ export function decide(prediction, link) {
 /**
  * Shows the decision.
  *
+ * @param {Float32Array} row
  * @param {Prediction} prediction
  * @param {Label[]} decided
  * @param {Classifier["link"]} link
  */
-export function showDecision(prediction, decided, link) {
-  const { text, reason } = describe(prediction, decided, link);
+export function showDecision(row, prediction, decided, link) {
+  const { text, reason } = describe(row, prediction, decided, link);
   const large = find("decision-label", HTMLParagraphElement);
   large.textContent = text;
   large.style.setProperty("--length", String([...text].length));
@@ -43,19 +44,23 @@ export function showDecision(prediction, decided, link) {
 }
 
 /**
+ * @param {Float32Array} row
  * @param {Prediction} prediction
  * @param {Label[]} decided
  * @param {Classifier["link"]} link
  */
-function describe(prediction, decided, link) {
+function describe(row, prediction, decided, link) {
+  const unusual = row.findIndex((value) => !Number.isFinite(value));
+  if (unusual >= 0) {
+    const text = prediction.label === null ? "no answer" : describeDecided(decided);
+    const found = Number.isNaN(row[unusual]) ? "NaN" : "infinite as float32";
+    return { text, reason: `feature f${unusual} is ${found}: make it a finite number` };
+  }
   if (prediction.label === null) {
-    return {
-      text: "no answer",
-      reason: "a feature is NaN, infinite or too large",
-    };
+    return { text: "no answer", reason: "the features are so large that a logit overflows" };
   }
   if (link === "sigmoid") {
-    const text = decided.map(formatLabel).join(" · ") || "none";
+    const text = describeDecided(decided);
     const verb = decided.length > 1 ? "each has" : "has";
     const reason =
       decided.length > 0
@@ -68,4 +73,9 @@ function describe(prediction, decided, link) {
     .replace("<", "less than ")
     .replace(">", "more than ");
   return { text: formatLabel(label), reason: `with a probability of ${words}` };
+}
+
+/** @param {Label[]} decided */
+function describeDecided(decided) {
+  return decided.map(formatLabel).join(" · ") || "none";
 }

@@ -3,7 +3,7 @@
 import { choosePlaces, deriveLink, roundTogether } from "./derivation.js";
 import { find, make } from "./dom.js";
 import { listClasses } from "./table.js";
-import { formatLabel, formatNumber, formatProbability } from "./text.js";
+import { formatLabel, formatNumber, formatProbability, formatRelation } from "./text.js";
 
 /** @import { Classifier, Prediction } from "../onnxhead/classifier.js" */
 /** @import { LinkSteps } from "./derivation.js" */
@@ -78,12 +78,11 @@ export function showLink(prediction, i, bias, head) {
   const fraction = steps
     ? makeFraction(write(steps.exponentials[listed.indexOf(i)]), write(steps.exponentialSum))
     : makeFraction("1", `1 + ${write(Math.exp(-logits[i] / head.temperature))}`);
-  const result = ` = ${formatNumber(probabilities[i])}`;
   find("formula", HTMLParagraphElement).replaceChildren(
     make("i", {}, "P"),
     " = ",
     fraction,
-    result,
+    ` ${formatRelation(probabilities[i])}`,
   );
 }
 

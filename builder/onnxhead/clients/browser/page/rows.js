@@ -14,7 +14,9 @@ export class RowError extends Error {
  * @throws {RowError}
  */
 export function parseRow(text, width) {
-  const words = text.replace(/^[\s[]+|[\s\]]+$/g, "").match(/[^\s,;]+/g) ?? [];
+  const inner = text.replace(/^[\s[]+|[\s\]]+$/g, "");
+  const words = inner.match(/[^\s,;]+/g) ?? [];
+  if (words.length !== width) refuseDecimalCommas(inner, width);
   return toRow(words, width, "A row");
 }
 
@@ -27,7 +29,7 @@ export function parseRow(text, width) {
  * @throws {RowError}
  */
 export function parseRows(text, width) {
-  const rows = /^\s*[[{]/.test(text) ? parseJson(text) : parseCsv(text);
+  const rows = /^\s*[[{]/.test(text) ? parseJson(text) : parseCsv(text, width);
   if (rows.length === 0) {
     throw new RowError("A file must hold at least one row, this one holds none: choose another.");
   }
@@ -49,14 +51,52 @@ function parseJson(text) {
   );
 }
 
-/** @param {string} text */
-function parseCsv(text) {
-  const lines = text
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== "")
-    .map((line) => line.split(/[,;\t]/).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1")));
-  const isNames = lines[0]?.every((cell) => toNumber(cell) === undefined);
-  return isNames ? lines.slice(1) : lines;
+/**
+ * @param {string} text
+ * @param {number} width
+ */
+function parseCsv(text, width) {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const rows = lines.map((line) =>
+    line.split(/[,;\t]/).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1")),
+  );
+  const isNames =
+    rows[0]?.every((cell) => toNumber(cell) === undefined) && !findDecimalComma(lines[0]);
+  const first = isNames ? 1 : 0;
+  for (let i = first; i < rows.length; i++) {
+    if (rows[i].length !== width) refuseDecimalCommas(lines[i], width);
+  }
+  return rows.slice(first);
+}
+
+/**
+ * Refuses a line whose commas are in its numbers: they are where something else separates them.
+ *
+ * @param {string} line One that holds another number of numbers, if commas separate them.
+ * @param {number} width
+ */
+function refuseDecimalCommas(line, width) {
+  const found = findDecimalComma(line);
+  if (found && (splitWords(line).length === width || line.includes(";"))) {
+    throw new RowError(
+      `Decimals must have a point, ${JSON.stringify(found)} has a comma: write it like ${found.replace(",", ".")}.`,
+    );
+  }
+}
+
+/** @param {string} line */
+function findDecimalComma(line) {
+  return splitWords(line).find((word) => /^[+\u2212-]?\d*,\d+(e[+-]?\d+)?$/i.test(word));
+}
+
+/**
+ * Splits at whatever may separate numbers but commas.
+ *
+ * @param {string} line
+ * @returns {string[]}
+ */
+function splitWords(line) {
+  return line.match(/[^\s;"]+/g) ?? [];
 }
 
 /**

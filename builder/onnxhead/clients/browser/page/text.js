@@ -40,12 +40,26 @@ export function formatProbability(value) {
 }
 
 /**
- * Writes a feature or a weight with up to four significant digits.
+ * Writes what a probability is equal to, less or more than, at the end of a formula.
+ *
+ * @param {number} value
+ */
+export function formatRelation(value) {
+  const text = formatProbability(value);
+  return /^[<>]/.test(text) ? `${text[0]} ${text.slice(1)}` : `= ${text}`;
+}
+
+/**
+ * Writes a feature or a weight with up to four significant digits, and with an exponent where it would be long.
  *
  * @param {number} value
  */
 export function formatFactor(value) {
-  return withMinus(String(Number(value.toPrecision(4))));
+  if (!Number.isFinite(value)) return formatNumber(value);
+  const rounded = Number(value.toPrecision(4));
+  const magnitude = Math.abs(rounded);
+  const isShort = magnitude === 0 || (magnitude >= 0.001 && magnitude < 1e7);
+  return withMinus(isShort ? String(rounded) : rounded.toExponential());
 }
 
 /**

@@ -43,13 +43,53 @@ for (const [name, options] of Object.entries({
 
 test("nothing is wider than a phone, whatever the row", async (t) => {
   const page = await openReady(t, PHONE);
+  const assertNarrow = async (what) => {
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= PHONE.viewport.width, `${what}: ${width} px`);
+  };
   const names = CASES.filter(({ features }) => features.length > 0).map(({ name }) => name);
   for (const name of names) {
     await page.getByLabel("Row from").selectOption(name);
-    await page.evaluate(() => new Promise(requestAnimationFrame));
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(width <= PHONE.viewport.width, `${name}: ${width} px`);
+    await assertNarrow(name);
   }
+  await page.getByLabel("As numbers").fill("0,5;".repeat(100));
+  await assertNarrow("what is typed");
+});
+
+for (const [name, options] of Object.entries({ "a screen": {}, "a phone": PHONE })) {
+  test(`no value sticks out of its place on ${name}`, async (t) => {
+    const page = await openReady(t, options);
+    const field = page.getByLabel("As numbers");
+    await field.fill(Array(HEAD.features).fill("-1.2345678e-38").join(", "));
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    const tight = await page.evaluate(() =>
+      [...document.querySelectorAll("output, #answer .number, .toolbar > *")]
+        .filter(({ clientWidth, scrollWidth }) => scrollWidth > clientWidth)
+        .map(({ outerHTML }) => outerHTML),
+    );
+    assert.deepEqual(tight, []);
+  });
+
+  test(`the field shows whole lines on ${name}`, async (t) => {
+    const page = await openReady(t, options);
+    const lines = await page.locator("#field").evaluate((field) => {
+      const { height, lineHeight } = getComputedStyle(field);
+      return Number.parseFloat(height) / Number.parseFloat(lineHeight);
+    });
+    assert.ok(Math.abs(lines - Math.round(lines)) < 0.01, `${lines} lines`);
+  });
+}
+
+test("buttons beside one another have one size of type", async (t) => {
+  const page = await openReady(t);
+  await page.getByRole("slider").first().press("End");
+  const sizes = await page.evaluate(() =>
+    ["#restore", ".file", "#next-row"].map(
+      (button) => getComputedStyle(document.querySelector(button)).fontSize,
+    ),
+  );
+  assert.deepEqual(sizes, Array(3).fill(sizes[0]));
 });
 
 test("dark and light are what the system says", async (t) => {

@@ -157,11 +157,36 @@ test("a bad row gets a message beside the field, and a good one takes it away", 
   assert.ok(!(await page.getByText("still the answer").isVisible()));
 });
 
-test("a row with NaN has no answer and no steps", async (t) => {
+test("a row with NaN has no answer and no steps, and says which feature it is", async (t) => {
   const page = await openReady(t);
-  await page.getByLabel("As numbers").fill(RANDOM.features[0].with(0, Number.NaN).join());
+  const last = HEAD.features - 1;
+  await page.getByLabel("As numbers").fill(RANDOM.features[0].with(last, Number.NaN).join());
   await page.locator("#decision-label").filter({ hasText: "no answer" }).waitFor();
+  const reason = page.getByText(`feature f${last} is NaN: make it a finite number`, {
+    exact: true,
+  });
+  assert.ok(await reason.isVisible());
   assert.ok(!(await page.getByText("How this comes about").isVisible()));
+});
+
+test("a row with an infinite feature says which it is", async (t) => {
+  const page = await openReady(t);
+  await page.getByLabel("As numbers").fill(RANDOM.features[0].with(0, 1e39).join());
+  await page.getByText("feature f0 is infinite as float32: make it a finite number").waitFor();
+});
+
+test("the formula gives the probability as the table does", async (t) => {
+  const page = await openReady(t);
+  for (const { name } of CASES.filter(({ features }) => features.length > 0)) {
+    await page.getByLabel("Row from").selectOption(name);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    const [shown, formula] = await page.evaluate(() =>
+      ["#classes tr:has([aria-pressed='true']) .number", "#formula"].map(
+        (selector) => document.querySelector(selector).textContent,
+      ),
+    );
+    assert.ok(formula.replace(/\s|=/g, "").endsWith(shown), `${formula}, in the table ${shown}`);
+  }
 });
 
 test("the steps add up to the logit, and are those of a class that is pressed", async (t) => {

@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { choosePlaces, deriveLink, deriveLogit, roundTogether } from "../page/derivation.js";
 import { parseRow, parseRows } from "../page/rows.js";
-import { formatFloat32, formatLabel, formatNumber, formatProbability } from "../page/text.js";
+import {
+  formatFactor,
+  formatFloat32,
+  formatLabel,
+  formatNumber,
+  formatProbability,
+  formatRelation,
+} from "../page/text.js";
 
 const ROW = Float32Array.of(0.5, 0.8, 1.2);
 
@@ -25,6 +32,23 @@ test("what is no row is refused with the rule, what was given and the remedy", (
   for (const [text, message] of Object.entries(refusals)) {
     assert.throws(() => parseRow(text, 3), { name: "RowError", message });
   }
+});
+
+test("decimal commas are told from commas between numbers", () => {
+  for (const text of ["14,23;1,71;2", "0,5 0,8 1,2", "0,5\t,8\t−1,2", '"0,5";"0,8";"1,2"']) {
+    for (const parse of [parseRow, parseRows]) {
+      const message =
+        /^Decimals must have a point, "\d*,\d+" has a comma: write it like \d*\.\d+\.$/;
+      assert.throws(() => parse(text, 3), { name: "RowError", message });
+    }
+  }
+  assert.throws(() => parseRows("a;b;c\n0,5;0,8;1,2\n", 3), /"0,5" has a comma: write it like 0.5/);
+  assert.deepEqual(parseRow("0.5,0.8 1.2", 3), ROW);
+  assert.deepEqual(parseRow("1,2\n3,4", 4), Float32Array.of(1, 2, 3, 4));
+  assert.throws(
+    () => parseRow("1,2 3,4", 5),
+    /^RowError: A row must have 5 numbers, 4 given: add 1/,
+  );
 });
 
 test("files of JSON and CSV are read, of one row and of many", () => {
@@ -63,6 +87,16 @@ test("numbers and labels are written as people read them", () => {
     ">0.999",
     "1.000",
   ]);
+  assert.deepEqual([1e-9, 0.25, 0.9999, 1].map(formatRelation), [
+    "< 0.001",
+    "= 0.250",
+    "> 0.999",
+    "= 1.000",
+  ]);
+  assert.deepEqual(
+    [-0.0080021, 0, 1.5, -0.00012346, 12345678, 1e-40, -Infinity].map(formatFactor),
+    ["−0.008002", "0", "1.5", "−1.235e−4", "1.235e+7", "1e−40", "−∞"],
+  );
   assert.deepEqual([...ROW, 1 / 3].map(Math.fround).map(formatFloat32), [
     "0.5",
     "0.8",
