@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -148,10 +149,12 @@ def write(order: Order) -> Shipment:
 
 
 def _gather(order: Order, folder: Path) -> ModelFile:
-    """Return a model whose files are its own: one in place is written anew."""
-    if not order.model.is_in_place:
-        return order.model
-    return open_model(save(order.head, folder / order.model.path.name, form=order.model.form).path)
+    """Return a model with weights of its own and the outputs of the contract alone, which clients hold it to."""
+    model = order.model
+    if not model.is_in_place and model.form.top_k is None:
+        return model
+    form = dataclasses.replace(model.form, top_k=None)
+    return open_model(save(order.head, folder / model.path.name, form=form).path)
 
 
 def _copy(source: Path, target: Path) -> None:
