@@ -149,7 +149,7 @@ def write(order: Order) -> Shipment:
 
 
 def _gather(order: Order, folder: Path) -> ModelFile:
-    """Return a model with weights of its own and the outputs of the contract alone, which clients hold it to."""
+    """Return a model with weights of its own and the outputs of the contract alone."""
     model = order.model
     if not model.is_in_place and model.form.top_k is None:
         return model
