@@ -11,6 +11,7 @@
 #   make test-clients  every client that is shipped, built and held to every head; needs their toolchains
 #   make clients-packages  what test-clients needs beside the toolchains, from Debian or Ubuntu; as root
 #   make bench-languages  one row in every language, with the clients that test-clients built
+#   make bench-large   heads of gigabytes: building and loading; 30 GB of disk, 16 of memory
 #   make compat        heads in every form in onnxruntime 1.15 to the newest, OpenVINO and tract; writes docs/runtimes.md
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ APT := apt-get -o APT::Sandbox::User=root
 TEST_PACKAGES := pytest hypothesis pandas skl2onnx "tritonclient[grpc]"
 
 .PHONY: demo test check test-wheel test-minimum test-keras test-torch test-clients clients-packages compat bench \
-	bench-languages	bench-gpu wheel clean
+	bench-languages bench-large bench-gpu wheel clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/onnxhead build models/abc.json --output models/abc.onnx
@@ -83,6 +84,11 @@ bench: wheel
 
 bench-languages:
 	cd benchmarks && ../$(BIN)/python languages.py ../$(ENVIRONMENTS)/clients
+
+bench-large: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/bench
+	$(ENVIRONMENTS)/bench/bin/python $(PIP) "$$(echo dist/*.whl)[all]" skl2onnx onnx-ir $(TORCH)
+	cd benchmarks && ../$(ENVIRONMENTS)/bench/bin/python large.py
 
 bench-gpu:
 	cd benchmarks && $(PYTHON) gpu.py

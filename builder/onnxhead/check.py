@@ -63,7 +63,7 @@ def check_model(path: Path, head: Head) -> Check:
     Of a head of 256 MiB or more the logits of a sample of classes are compared, the extreme ones among them,
     on a few rows; and every probability, with what float64 makes of the logits that the model gave.
     """
-    classify = load(path, device="cpu")
+    classify = load(path, device="cpu", mmap=True)  # to pack the weight for one call would not pay
     if head.matrix.nbytes >= _SAMPLED_BYTES:
         return _check_sample(classify, head)
     rows = checking_rows(head)
