@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 import onnxhead
+from onnxhead.compatibility import RELEASES
+from onnxhead.form import Form
 
 ROOT = Path(__file__).parents[1]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -18,6 +22,14 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 def pytest_report_header() -> str:
     return f"onnxhead under test: {Path(onnxhead.__file__).parent}"
+
+
+def skip_beyond(form: Form) -> None:
+    """Skip a test of a form that the installed onnxruntime or onnx does not know."""
+    installed = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
+    known = [one for one in RELEASES if tuple(map(int, one.version.split("."))) <= installed][-1]
+    if form.opset > min(known.opset, onnx.defs.onnx_opset_version()) or form.ir_version > known.ir_version:
+        pytest.skip(f"onnxruntime {onnxruntime.__version__} or onnx {onnx.__version__} does not know {form}")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 
 import onnxhead
-from onnxhead import cli, display
+from onnxhead import cli, display, reference
 
 ABC = ROOT / "models" / "abc.onnx"
 COMMANDS = ("build", "run", "calibrate", "ship", "explain", "inspect", "verify", "doctor")
@@ -309,7 +309,7 @@ def test_a_mistake_is_a_message_and_status_2(command, weights_json, tmp_path, ar
 
 
 def test_wrong_numbers_exit_with_1(monkeypatch, weights_json, capsys) -> None:
-    monkeypatch.setattr("onnxhead.reference._UNIT_ROUNDOFF", 2.0**-60)
+    monkeypatch.setitem(reference._ROUNDINGS, "float32", 2.0**-60)
     monkeypatch.setattr(
         sys, "argv", ["onnxhead", "build", str(weights_json), "-o", str(weights_json.parent / "h.onnx")]
     )

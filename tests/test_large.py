@@ -97,7 +97,10 @@ def test_the_hashes_are_those_of_the_whole(weight, bias) -> None:
     written: list[bytes] = []
     steps: list[tuple[int, int | None]] = []
     found = scan(
-        Weight(weight), bias, lambda part: written.append(bytes(part)), lambda *step: steps.append(step)
+        Weight(weight),
+        bias,
+        write=lambda part: written.append(bytes(part)),
+        progress=lambda *step: steps.append(step),
     )
     assert b"".join(written) == weight.tobytes()
     assert found.weight_sha256 == hashlib.sha256(weight.tobytes()).hexdigest()

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 import onnxhead
-from onnxhead import storage
+from onnxhead import reference, storage
 from onnxhead.compatibility import RELEASES, oldest_onnxruntime
 from onnxhead.model import open_model
 from onnxhead.scan import scan
@@ -120,7 +120,8 @@ def test_a_flipped_bit_in_the_data_file_is_found(pair) -> None:
 
 def test_wrong_answers_are_found(random_head, tmp_path, monkeypatch) -> None:
     path = onnxhead.save(random_head(), tmp_path / "head.onnx").path
-    monkeypatch.setattr("onnxhead.reference._UNIT_ROUNDOFF", 2.0**-60)  # ask for more than float32 can give
+    # ask for more than float32 can give
+    monkeypatch.setitem(reference._ROUNDINGS, "float32", 2.0**-60)
     assert "the largest errors against float64 are logits" in onnxhead.verify(path).findings[0]
 
 
@@ -183,10 +184,10 @@ def edited(head: onnxhead.Head, path: Path, edit) -> Path:
         (lambda m: m.opset_import[0].__setattr__("version", 12), "must have the graph that onnxhead writes"),
         (lambda m: m.opset_import[0].__setattr__("version", 28), "opset must be 7 to 26, got 28"),
         (lambda m: m.__setattr__("ir_version", 3), "ir_version must be 4 to 13, got 3"),
-        (lambda m: m.graph.initializer.pop(), "must have a float32 initializer bias"),
+        (lambda m: m.graph.initializer.pop(), "must have a float32 or float16 or bfloat16 initializer bias"),
         (
             lambda m: m.graph.initializer[0].__setattr__("data_type", 11),
-            "must have a float32 initializer weight",
+            "must have a float32 or float16 or bfloat16 or int8 initializer weight",
         ),
         (lambda m: m.graph.initializer[0].dims.__setitem__(0, 9), "labels must be one per class"),
         (lambda m: m.graph.initializer[0].dims.__setitem__(1, -5), "weight must have positive lengths"),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
 
+from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
 from onnxhead.reference import Deviation, deviation, link_bound, probabilities_bound, refer, refer_logits
 from onnxhead.rows import decision_rows
-from onnxhead_runtime import Classifier, links, load
+from onnxhead_runtime import links, load
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
 
+Answers = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 _SAMPLED_BYTES = 256 * 2**20
 _SAMPLED_ANSWERS = 2**23  # rows by classes: 32 MiB of logits
 _EXTREME_CLASSES, _RANDOM_CLASSES = 16, 1024
@@ -57,45 +62,62 @@ class Check:
         )
 
 
-def check_model(path: Path, head: Head) -> Check:
+def check_model(path: Path, head: Head, form: Form = DEFAULT) -> Check:
     """Run a model file on the CPU and compare its answers with those of the head in float64.
 
     Of a head of 256 MiB or more the logits of a sample of classes are compared, the extreme ones among them,
     on a few rows; and every probability, with what float64 makes of the logits that the model gave.
     """
-    classify = load(path, device="cpu", mmap=True)  # to pack the weight for one call would not pay
+    classify = open_answers(path, form)
     if head.matrix.nbytes >= _SAMPLED_BYTES:
-        return _check_sample(classify, head)
+        return _check_sample(classify, head, form)
     rows = checking_rows(head)
-    prediction = classify(rows)
-    exact = refer(head, rows)
+    logits, probabilities = classify(rows)
+    exact = refer(head, rows, form)
     near = exact.probabilities_bound[_FIXED_ROWS + _RANDOM_ROWS :]
     return Check(
         len(rows),
         head.classes,
         False,
-        deviation(prediction.logits, exact.logits, exact.logits_bound),
-        deviation(prediction.probabilities, exact.probabilities, exact.probabilities_bound),
+        deviation(logits, exact.logits, exact.logits_bound),
+        deviation(probabilities, exact.probabilities, exact.probabilities_bound),
         float(near.max(initial=0.0)),
     )
 
 
-def _check_sample(classify: Classifier, head: Head) -> Check:
+def open_answers(path: Path, form: Form) -> Answers:
+    """Return a function from rows to logits and probabilities: onnxruntime on the CPU.
+
+    It has no operators for bfloat16: what is computed in that is left to onnx's own evaluator.
+    """
+    if form.compute == "bfloat16":
+        evaluator = ReferenceEvaluator(str(path))
+        return lambda rows: tuple(evaluator.run([LOGITS, PROBABILITIES], {FEATURES: rows}))
+    # to pack the weight for a few calls would not pay
+    classifier = load(path, device="cpu", mmap=True)
+
+    def call(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        prediction = classifier(rows)
+        return prediction.logits, prediction.probabilities
+
+    return call
+
+
+def _check_sample(classify: Answers, head: Head, form: Form) -> Check:
     rows, classes = _sampled_rows(head), sampled_classes(head)
-    prediction = classify(rows)
-    exact, bound = refer_logits(head, rows, classes)
-    logits = deviation(prediction.logits[:, classes], exact, bound)
+    logits, probabilities = classify(rows)
+    exact, bound = refer_logits(head, rows, classes, form)
     allowed = np.array(link_bound(head.classes))
-    probabilities = [
+    deviations = [
         deviation(answer, links.probabilities(row, head.link, head.temperature), allowed)
-        for row, answer in zip(prediction.logits[:, None], prediction.probabilities[:, None], strict=True)
+        for row, answer in zip(logits[:, None], probabilities[:, None], strict=True)
     ]
     return Check(
         len(rows),
         len(classes),
         len(classes) < head.classes,
-        logits,
-        max(probabilities, key=lambda found: found.ratio),
+        deviation(logits[:, classes], exact, bound),
+        max(deviations, key=lambda found: found.ratio),
         float(probabilities_bound(bound, head.temperature, head.classes).max()),
     )
 

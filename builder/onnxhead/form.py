@@ -1,14 +1,23 @@
-"""How a head is written: for which runtimes, and with which outputs."""
+"""How a head is written: for which runtimes, in which precision, with which outputs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, get_args
 
+from onnxhead.encoding import STORAGES, Storage
 from onnxhead_runtime.errors import WriteError
 
 OPSETS = range(7, 27)  # below, no runtime has a Gemm
 IR_VERSIONS = range(4, 14)  # below, initializers are inputs
 _TOP_OPSET = 11  # has GatherElements
+_INT8_OPSET = 11  # has Round
+_BFLOAT16_OPSET = 13
+
+Compute = Literal["float32", "float16", "bfloat16", "float64"]
+COMPUTES: tuple[Compute, ...] = get_args(Compute)
+_HALVES = ("float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,9 @@ class Form:
     Attributes:
         opset: The version of the ai.onnx operators, 7 to 26.
         ir_version: The version of the ONNX file format, 4 to 13.
+        weights: How the weight is kept in the file.
+        compute: In which type W f + b is computed; the link is computed in float32 always. float16 and
+            bfloat16, which are for GPUs, keep weight and bias so too.
         top_k: How many classes the outputs `top_probabilities` and `top_classes` have; None for none of them.
 
     Raises:
@@ -34,6 +46,8 @@ class Form:
     opset: int = 13
     ir_version: int = 7
     top_k: int | None = None
+    weights: Storage = "float32"
+    compute: Compute = "float32"
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -42,12 +56,38 @@ class Form:
         ):
             if value not in allowed:
                 raise WriteError(f"{name} must be {allowed[0]} to {allowed[-1]}, got {value!r}")
-        if self.top_k is None:
-            return
-        if self.top_k < 1:
+        for name, kind, known in (
+            ("weights", self.weights, STORAGES),
+            ("compute", self.compute, COMPUTES),
+        ):
+            if kind not in known:
+                raise WriteError(f"{name} must be one of {', '.join(known)}, got {kind!r}")
+        if self.compute in _HALVES and self.weights == "float32":
+            object.__setattr__(self, "weights", self.compute)
+        if self.weights != self.compute and "float32" not in (self.weights, self.compute):
+            raise WriteError(f"weights in {self.weights} are computed in float32, got compute {self.compute}")
+        if self.top_k is not None and self.top_k < 1:
             raise WriteError(f"top_k must be at least 1, got {self.top_k}")
-        if self.opset < _TOP_OPSET:
-            raise WriteError(
-                f"top_k needs opset {_TOP_OPSET} or newer, got {self.opset}: leave top_k out (--top-k), or "
-                "target a newer runtime"
-            )
+        for what, oldest in self._needs():
+            if self.opset < oldest:
+                raise WriteError(
+                    f"{what} needs opset {oldest} or newer, got {self.opset}: leave it out, or target a "
+                    "newer runtime"
+                )
+
+    @property
+    def bias(self) -> Storage:
+        """How the bias is kept: as Gemm takes it."""
+        return self.weights if self.compute in _HALVES else "float32"
+
+    def _needs(self) -> Iterator[tuple[str, int]]:
+        """Yield what needs an opset, and the oldest one."""
+        if self.top_k is not None:
+            yield "top_k", _TOP_OPSET
+        if self.weights == "int8":
+            yield "int8", _INT8_OPSET
+        if self.weights == "bfloat16":
+            yield "bfloat16", _BFLOAT16_OPSET
+
+
+DEFAULT = Form()

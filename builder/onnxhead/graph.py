@@ -7,48 +7,32 @@ those of ai.onnx.ml run neither on CUDA nor in most other runtimes. docs/format.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from onnxhead.form import Form
+from onnxhead.encoding import INT8_LIMIT, Storage, dtype_of, scales, stored_bytes
+from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
-from onnxhead.parameters import little_endian_bytes
+from onnxhead.operators import SCALE, list_constants, list_nodes
 from onnxhead.scan import scan
 from onnxhead_runtime.contract import (
     BIAS,
     FEATURES,
     LOGITS,
     PROBABILITIES,
-    TEMPERATURE,
     TOP_CLASSES,
     TOP_PROBABILITIES,
     WEIGHT,
-    Link,
     Metadata,
 )
 from onnxhead_runtime.errors import HeadError
 
-DEFAULT = Form()
 PROTOBUF_LIMIT_BYTES = 2**31 - 1
-_SOFTMAX_OPSET = 13  # from here on Softmax is along one axis
-_TOP_K, _TOP_LOGITS = "top_k", "top_logits"
-
-# The operators of each link, with the name of what each gives; the last one gives the probabilities.
-_LINK_OPERATORS: dict[Link, list[tuple[str, str]]] = {
-    "softmax": [("Softmax", PROBABILITIES)],
-    "sigmoid": [("Sigmoid", PROBABILITIES)],
-    "ovr": [
-        ("Neg", "negated_logits"),
-        ("Softplus", "negated_log_sigmoid"),
-        ("Neg", "log_sigmoid"),
-        ("Softmax", PROBABILITIES),
-    ],
-}
+_INT8_FEATURES = (2**31 - 1) // (255 * INT8_LIMIT)  # whose products an int32 holds
 
 
 class Place(NamedTuple):
@@ -89,26 +73,29 @@ def compose(
     """
     if form.top_k and form.top_k > head.classes:
         raise HeadError(f"top_k must be at most the {head.classes} classes, got {form.top_k}")
-    if weight is None and head.matrix.nbytes > PROTOBUF_LIMIT_BYTES - 2**24:
+    if form.weights == "int8" and head.features > _INT8_FEATURES:
         raise HeadError(
-            f"a model in memory must be below 2 GiB, weight has {head.matrix.nbytes / 2**30:.1f} GiB; "
+            f"int8 sums at most {_INT8_FEATURES} features, got {head.features}: take float16 or bfloat16"
+        )
+    head = head.stored_as(form.weights, form.bias)
+    if weight is None and head.matrix.stored_bytes > PROTOBUF_LIMIT_BYTES - 2**24:
+        raise HeadError(
+            f"a model in memory must be below 2 GiB, weight has {head.matrix.stored_bytes / 2**30:.1f} GiB; "
             "save(head, path) writes it beside the model"
         )
-    initializers = [
-        _external(WEIGHT, head.matrix.shape, weight) if weight else _inline(WEIGHT, head.weight),
-        _external(BIAS, head.bias.shape, bias) if bias else _inline(BIAS, head.bias),
-    ]
-    if head.temperature != 1:
-        initializers.append(helper.make_tensor(TEMPERATURE, TensorProto.FLOAT, (), [head.temperature]))
+    initializers = [_tensor(WEIGHT, head.matrix.shape, form.weights, weight or head.weight)]
+    if form.weights == "int8":
+        initializers.append(_tensor(SCALE, head.bias.shape, "float32", scales(head.matrix.largest)))
+    initializers.append(_tensor(BIAS, head.bias.shape, form.bias, bias or head.bias))
+    initializers += list_constants(head, form)
     outputs = [_batch_of(LOGITS, head.classes), _batch_of(PROBABILITIES, head.classes)]
     if form.top_k:
-        initializers.append(helper.make_tensor(_TOP_K, TensorProto.INT64, (1,), [form.top_k]))
         outputs += [
             _batch_of(TOP_PROBABILITIES, form.top_k),
             _batch_of(TOP_CLASSES, form.top_k, TensorProto.INT64),
         ]
     graph = helper.make_graph(
-        list(_nodes(head, form)),
+        list(list_nodes(head, form)),
         "onnxhead",
         inputs=[_batch_of(FEATURES, head.features)],
         outputs=outputs,
@@ -120,55 +107,27 @@ def compose(
         ir_version=form.ir_version,
         producer_name="onnxhead",
     )
-    digest = weights_sha256 or scan(head.matrix, head.bias).sha256
+    digest = weights_sha256 or scan(head.matrix, head.bias, form.bias).sha256
     metadata = Metadata(head.labels, head.link, head.temperature, digest)
     for key, value in metadata.to_props().items():
         model.metadata_props.add(key=key, value=value)
     return model
 
 
-def _nodes(head: Head, form: Form) -> Iterator[onnx.NodeProto]:
-    yield helper.make_node("Gemm", [FEATURES, WEIGHT, BIAS], [LOGITS], name=LOGITS, transB=1)
-    last = LOGITS
-    if head.temperature != 1:
-        last = "tempered_logits"
-        yield helper.make_node("Div", [LOGITS, TEMPERATURE], [last], name=last)
-    for operator, output in _LINK_OPERATORS[head.link]:
-        node = helper.make_node(operator, [last], [output], name=output)
-        if operator == "Softmax":
-            # older ones flatten to two axes, of which they take the one that is named
-            axis = -1 if form.opset >= _SOFTMAX_OPSET else 1
-            node.attribute.append(helper.make_attribute("axis", axis))
-        yield node
-        last = output
-    if form.top_k:
-        # by the logits, which still differ where float32 probabilities have become equal
-        yield helper.make_node(
-            "TopK", [LOGITS, _TOP_K], [_TOP_LOGITS, TOP_CLASSES], name=TOP_CLASSES, axis=-1
-        )
-        yield helper.make_node(
-            "GatherElements",
-            [PROBABILITIES, TOP_CLASSES],
-            [TOP_PROBABILITIES],
-            name=TOP_PROBABILITIES,
-            axis=-1,
-        )
-
-
-def _inline(name: str, array: NDArray[np.float32]) -> TensorProto:
-    return _tensor(name, array.shape, raw_data=bytes(little_endian_bytes(array)))
-
-
-def _external(name: str, shape: tuple[int, ...], place: Place) -> TensorProto:
-    tensor = _tensor(name, shape, data_location=TensorProto.EXTERNAL)
-    length = 4 * math.prod(shape)
-    for key, value in (("location", place.location), ("offset", place.offset), ("length", length)):
+def _tensor(
+    name: str, shape: tuple[int, ...], storage: Storage, content: NDArray[np.float32] | Place
+) -> TensorProto:
+    """Return an initializer, with its data inside or at a place beside the model."""
+    dtype = dtype_of(storage)
+    tensor = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(dtype), dims=shape)
+    if not isinstance(content, Place):
+        tensor.raw_data = bytes(stored_bytes(content, storage))
+        return tensor
+    tensor.data_location = TensorProto.EXTERNAL
+    length = dtype.itemsize * math.prod(shape)
+    for key, value in (("location", content.location), ("offset", content.offset), ("length", length)):
         tensor.external_data.add(key=key, value=str(value))
     return tensor
-
-
-def _tensor(name: str, shape: tuple[int, ...], **data: Any) -> TensorProto:
-    return TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, **data)
 
 
 def _batch_of(name: str, width: int, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead.encoding import Storage
 from onnxhead.parameters import Weight, read_only, to_bias
 from onnxhead_runtime.contract import Label, Link, check_labels, check_link, check_temperature, list_labels
 from onnxhead_runtime.errors import HeadError
@@ -74,6 +75,7 @@ class Head:
         origin: See above.
         folding: See above.
         stored: See above.
+        bias_rounding: What was changed of the bias before.
 
     Raises:
         HeadError: The arrays do not fit each other, hold NaN, infinity or values beyond float32 (in a large
@@ -109,9 +111,10 @@ class Head:
         origin: str = "",
         folding: Folding | None = None,
         stored: tuple[Stored, Stored | None] | None = None,
+        bias_rounding: float = 0.0,
     ) -> None:
         matrix = weight if isinstance(weight, Weight) else Weight(weight)
-        biases, bias_rounding = to_bias(bias)
+        biases, rounding = to_bias(bias)
         _check_bias(biases, matrix.shape)
         checked_link = check_link(link, HeadError)
         listed = None if labels is None else list_labels(labels, HeadError)
@@ -139,7 +142,7 @@ class Head:
             "labels": None if listed is None else tuple(listed),
             "link": checked_link,
             "temperature": check_temperature(temperature, HeadError),
-            "bias_rounding": bias_rounding,
+            "bias_rounding": max(bias_rounding, rounding),
             "origin": origin,
             "folding": folding,
             "stored": stored,
@@ -160,6 +163,30 @@ class Head:
     def features(self) -> int:
         """The number of features."""
         return self.matrix.shape[1]
+
+    def stored_as(self, weights: Storage, bias: Storage = "float32") -> Head:
+        """Return the head with its weight and bias rounded to what they are kept as.
+
+        Raises:
+            HeadError: One of them is beyond it.
+
+        Example:
+            >>> Head([[1.0, 0.3], [0.5, -0.1]], [0.0, 0.0]).stored_as("float16").weight
+            array([[ 1.        ,  0.30004883],
+                   [ 0.5       , -0.09997559]], dtype=float32)
+        """
+        rounded, bias_rounding = to_bias(self.bias, bias)
+        return Head(
+            self.matrix.stored_as(weights),
+            rounded,
+            labels=self.labels,
+            link=self.link,
+            temperature=self.temperature,
+            origin=self.origin,
+            folding=self.folding,
+            stored=self.stored if weights == "float32" else None,
+            bias_rounding=max(bias_rounding, self.bias_rounding),
+        )
 
     @property
     def weight(self) -> NDArray[np.float32]:

@@ -13,22 +13,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto
+from onnx.helper import np_dtype_to_tensor_dtype
 
 import onnxhead_runtime
-from onnxhead.form import Form
+from onnxhead.encoding import STORAGES, Storage, dtype_of
+from onnxhead.form import COMPUTES, Compute, Form
 from onnxhead.graph import Place, compose
 from onnxhead.head import Head
+from onnxhead.operators import SCALE
 from onnxhead.parameters import Weight
 from onnxhead.scan import Scan, scan
 from onnxhead_runtime import Classifier
-from onnxhead_runtime.contract import BIAS, FORMAT_KEY, TOP_CLASSES, WEIGHT, Metadata
+from onnxhead_runtime.contract import BIAS, FEATURES, FORMAT_KEY, TOP_CLASSES, WEIGHT, Metadata
 from onnxhead_runtime.errors import HeadError, ModelError, WriteError
 
 
@@ -75,9 +78,27 @@ class ModelFile:
         top = [output for output in self.proto.graph.output if output.name == TOP_CLASSES]
         width = top[0].type.tensor_type.shape.dim[-1:] if top else []
         try:
-            return Form(opset, self.proto.ir_version, width[0].dim_value if width else None)
+            return Form(
+                opset,
+                self.proto.ir_version,
+                width[0].dim_value if width else None,
+                self._storage(WEIGHT) or "float32",
+                self._compute(),
+            )
         except WriteError as error:
             raise ModelError(f"{self.path} is not as onnxhead writes models: {error}") from error
+
+    def _storage(self, name: str) -> Storage | None:
+        """Return how a parameter is kept; None where it is not, or in no way in which onnxhead keeps one."""
+        tensor = self._initializers.get(name)
+        kept = 0 if tensor is None else tensor.data_type
+        return next((one for one in STORAGES if kept == np_dtype_to_tensor_dtype(dtype_of(one))), None)
+
+    def _compute(self) -> Compute:
+        """Return the type that the features are cast to before the product."""
+        inputs = [node.input[0] for node in self.proto.graph.node if node.op_type == "Gemm" and node.input]
+        cast = inputs[0].removeprefix(f"{FEATURES}_") if inputs else ""
+        return next((compute for compute in COMPUTES if compute == cast), "float32")
 
     @property
     def is_in_place(self) -> bool:
@@ -109,7 +130,18 @@ class ModelFile:
             ModelError: It is missing, not float32, or shorter than its shape.
             HeadError: It is no matrix of finite numbers.
         """
-        return Weight(self._read(WEIGHT))
+        array = self._read(WEIGHT, *STORAGES)
+        storage = self._storage(WEIGHT) or "float32"
+        return Weight(array, storage, self._read(SCALE) if storage == "int8" else None)
+
+    @property
+    def bias(self) -> NDArray[np.float32]:
+        """The bias, as it is in the file.
+
+        Raises:
+            ModelError: It is missing, or shorter than its shape.
+        """
+        return self._read(BIAS, "float32", "float16", "bfloat16").astype(np.float32, copy=False)
 
     def head(self) -> Head:
         """Return the head whose model this is.
@@ -121,7 +153,7 @@ class ModelFile:
         metadata = self.metadata
         head = Head(
             self.weight,
-            self._read(BIAS),
+            self.bias,
             labels=metadata.labels,
             link=metadata.link,
             temperature=metadata.temperature,
@@ -144,7 +176,7 @@ class ModelFile:
             ModelError: The weight or the bias is missing, not float32, or shorter than its shape.
             HeadError: The weight is not finite.
         """
-        return scan(self.weight, self._read(BIAS))
+        return scan(self.weight, self.bias, self.form.bias)
 
     def damages(self) -> list[str]:
         """Compare the hashes that the file states with its content; one sentence per difference."""
@@ -171,18 +203,24 @@ class ModelFile:
         tensor = self._initializers[name]
         return Place(_location(tensor), _offset(tensor)) if _is_external(tensor) else None
 
-    def _read(self, name: str) -> NDArray[np.float32]:
+    def _read(self, name: str, *storages: Storage) -> NDArray[Any]:
+        """Return a parameter as it is kept, float32 unless other storages are allowed."""
         tensor = self._initializers.get(name)
-        if tensor is None or tensor.data_type != TensorProto.FLOAT:
-            raise ModelError(f"a head's model must have a float32 initializer {name}, {self.path} has none")
+        kept = self._storage(name)
+        if tensor is None or kept is None or kept not in (storages or ("float32",)):
+            raise ModelError(
+                f"a head's model must have a {' or '.join(storages or ('float32',))} initializer {name}, "
+                f"{self.path} has none"
+            )
         shape = tuple(tensor.dims)
         if any(length < 1 for length in shape):
             raise ModelError(f"{name} must have positive lengths, {self.path} has shape {shape}")
-        length = 4 * math.prod(shape)
+        dtype = dtype_of(kept)
+        length = dtype.itemsize * math.prod(shape)
         data = self._read_external(tensor, length) if _is_external(tensor) else tensor.raw_data
         if len(data) != length:
             raise ModelError(f"{name} {shape} must have {length} bytes of data, {self.path} has {len(data)}")
-        return np.frombuffer(data, "<f4").astype(np.float32, copy=False).reshape(shape)
+        return np.frombuffer(data, dtype).reshape(shape)
 
     def _read_external(self, tensor: TensorProto, length: int) -> memoryview | bytes:
         """Return the bytes of a tensor beside the model: a whole data file, or a part of another's file."""

@@ -6,6 +6,10 @@ Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1). The bound
 worst seen in practice is below 5. Products may also underflow, to zero on devices that flush denormals:
 2**-126, the smallest normal number, for each of the n + 1 terms.
 
+In float16 and bfloat16 the same holds with 2**-11 and 2**-8, and each float16 feature is also off by up to
+2**-25, half its smallest number. Of float64 only the rounding of the result is left. int8 moves each feature
+by up to half a step, and a step is 1/127 of the row's largest.
+
 The link magnifies an error of the logits at most by 2 / temperature, and adds its own rounding: 1e-6, and
 for more than 281 classes sqrt(classes) * 2**-24, as the rounding errors of a sum grow with the square root of
 its length (Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, 2019).
@@ -18,11 +22,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead.encoding import INT8_LIMIT
+from onnxhead.form import DEFAULT, Compute, Form
 from onnxhead.head import Head
 from onnxhead_runtime import links
 
 _UNIT_ROUNDOFF = 2.0**-24
 _SMALLEST_NORMAL = 2.0**-126
+# of a sum of products, by the type that it is computed in; float64 has the rounding of the result alone
+_ROUNDINGS: dict[Compute, float] = {
+    "float32": 16 * 2.0**-24,
+    "float16": 16 * 2.0**-11,
+    "bfloat16": 16 * 2.0**-8,
+    "float64": 2.0**-24,
+}
+_HALF_STEP = 0.501  # and what rounding to a step adds where a feature lies between two
 _LINK_ROUNDING = 1e-6
 _BLOCK_VALUES = 2**22  # float64 copies of the weight are made 32 MiB at a time
 
@@ -62,8 +76,8 @@ class Deviation:
         return self.error / self.bound
 
 
-def refer(head: Head, features: NDArray[np.float32]) -> Reference:
-    """Compute the exact answer for `features`, float32 (batch, features).
+def refer(head: Head, features: NDArray[np.float32], form: Form = DEFAULT) -> Reference:
+    """Compute the exact answer for `features`, float32 (batch, features), and the bounds of a form.
 
     Example:
         >>> head = Head([[1.0, -1.0, 0.5], [0.8, 0.5, -0.3], [-0.5, 1.2, 1.0]], [0.2, -0.1, 0.5])
@@ -71,7 +85,7 @@ def refer(head: Head, features: NDArray[np.float32]) -> Reference:
         >>> exact.logits.round(3), exact.probabilities.round(3)
         (array([[0.5 , 0.34, 2.41]]), array([[0.116, 0.099, 0.785]]))
     """
-    logits, logits_bound = refer_logits(head, features, np.arange(head.classes))
+    logits, logits_bound = refer_logits(head, features, np.arange(head.classes), form)
     return Reference(
         logits,
         links.probabilities(logits, head.link, head.temperature),
@@ -81,12 +95,12 @@ def refer(head: Head, features: NDArray[np.float32]) -> Reference:
 
 
 def refer_logits(
-    head: Head, features: NDArray[np.float32], classes: NDArray[np.intp]
+    head: Head, features: NDArray[np.float32], classes: NDArray[np.intp], form: Form = DEFAULT
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the exact logits of some classes, and their bounds, both (batch, len(classes))."""
     rows = features.astype(np.float64)
     logits = np.empty((len(rows), len(classes)))
-    magnitude = np.empty_like(logits)
+    bound = np.empty_like(logits)
     step = max(1, _BLOCK_VALUES // head.features)
     with np.errstate(invalid="ignore", over="ignore"):
         for start in range(0, len(classes), step):
@@ -94,8 +108,21 @@ def refer_logits(
             weight = head.matrix.some(classes[block]).astype(np.float64)
             bias = head.bias[classes[block]].astype(np.float64)
             logits[:, block] = rows @ weight.T + bias
-            magnitude[:, block] = np.abs(rows) @ np.abs(weight).T + np.abs(bias)
-    return logits, 16 * _UNIT_ROUNDOFF * magnitude + (head.features + 1) * _SMALLEST_NORMAL
+            bound[:, block] = _logits_bound(np.abs(rows), np.abs(weight), np.abs(bias), form)
+    return logits, bound
+
+
+def _logits_bound(
+    rows: NDArray[np.float64], weight: NDArray[np.float64], bias: NDArray[np.float64], form: Form
+) -> NDArray[np.float64]:
+    """Return the bounds of logits (batch, classes) from magnitudes."""
+    bound = _ROUNDINGS[form.compute] * (rows @ weight.T + bias) + (rows.shape[1] + 1) * _SMALLEST_NORMAL
+    if form.compute == "float16":
+        bound += 2.0**-25 * (weight.sum(axis=1) + rows.shape[1] + 1)
+    if form.weights == "int8":
+        steps = rows.max(axis=1, keepdims=True, initial=0.0) / INT8_LIMIT
+        bound += _HALF_STEP * steps * weight.sum(axis=1)
+    return np.asarray(bound)
 
 
 def probabilities_bound(

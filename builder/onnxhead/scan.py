@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxhead.parameters import Weight, little_endian_bytes
+from onnxhead.encoding import Storage, scales, stored_bytes
+from onnxhead.parameters import Weight
 
 Progress = Callable[[int, int | None], None]
 _AHEAD_BLOCKS = 4  # that wait to be hashed
@@ -23,8 +24,8 @@ class Scan:
     """What one pass found.
 
     Attributes:
-        sha256: Hexadecimal SHA-256 of the weight's bytes followed by the bias's, both little-endian float32
-            in row order.
+        sha256: Hexadecimal SHA-256 of the weight's bytes as they are kept, of the scales that int8 has, and
+            of the bias's: little-endian, in row order.
         weight_sha256: The same of the weight's bytes alone.
         rounding: The largest change that rounding to float32 made to a weight; 0 if none.
     """
@@ -37,6 +38,7 @@ class Scan:
 def scan(
     weight: Weight,
     bias: NDArray[np.float32],
+    bias_storage: Storage = "float32",
     write: Callable[[memoryview], Any] | None = None,
     progress: Progress | None = None,
 ) -> Scan:
@@ -45,6 +47,7 @@ def scan(
     Args:
         weight: The weight.
         bias: float32 (classes,).
+        bias_storage: How it is kept.
         write: Gets the bytes of each block, in order.
         progress: Called after each block with the number of classes read, and of all.
 
@@ -61,7 +64,7 @@ def scan(
     waiting: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1) as hashing:  # hashing releases the interpreter, and takes as long as the rest
         for block in weight.blocks():
-            content = little_endian_bytes(block.values)
+            content = stored_bytes(block.values, weight.storage)
             waiting.append(hashing.submit(digest.update, content))
             if write:
                 write(content)
@@ -71,5 +74,7 @@ def scan(
             if len(waiting) > _AHEAD_BLOCKS:
                 waiting.popleft().result()
     both = digest.copy()
-    both.update(little_endian_bytes(bias))
+    if weight.storage == "int8":
+        both.update(stored_bytes(scales(weight.largest)))
+    both.update(stored_bytes(bias, bias_storage))
     return Scan(both.hexdigest(), digest.hexdigest(), rounding)

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import IO
 
 from onnxhead.check import Check, check_model
-from onnxhead.form import Form
-from onnxhead.graph import DEFAULT, Place, compose
+from onnxhead.form import DEFAULT, Form
+from onnxhead.graph import Place, compose
 from onnxhead.head import Folding, Head, Stored
 from onnxhead.parameters import LARGE_BYTES
 from onnxhead.scan import Progress, Scan, scan
@@ -107,6 +107,7 @@ def save(
         raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
     _check_name(target)
+    head = head.stored_as(form.weights, form.bias)
     places = _places(head, target) if in_place else None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,18 +167,19 @@ def _replace(
 ) -> Report:
     data_path = None
     if places:
-        data_path, found = target.with_name(places[0].location), scan(head.matrix, head.bias, None, progress)
-    elif head.matrix.nbytes >= EXTERNAL_THRESHOLD_BYTES:
-        data_path, found = _write_data(head, target, progress)
+        data_path = target.with_name(places[0].location)
+        found = scan(head.matrix, head.bias, progress=progress)
+    elif head.matrix.stored_bytes >= EXTERNAL_THRESHOLD_BYTES:
+        data_path, found = _write_data(head, target, form, progress)
         places = Place(data_path.name, 0), None
     else:
-        found = scan(head.matrix, head.bias)
+        found = scan(head.matrix, head.bias, form.bias)
     model = compose(head, form, found.sha256, *(places or ()))
     content = model.SerializeToString(deterministic=True)
     with _temporary(_model_temporary(target)) as file:
         file.write(content)
         _sync(file)
-        check = check_model(Path(file.name), head)
+        check = check_model(Path(file.name), head, form)
         if not check.passed:
             raise VerificationError(
                 "a model's answers must be within rounding of float64, the largest errors are "
@@ -185,7 +187,7 @@ def _replace(
             )
         Path(file.name).replace(target)
     _sync_folder(target.parent)
-    size = len(content) + (head.matrix.nbytes if data_path else 0)
+    size = len(content) + (head.matrix.stored_bytes if data_path else 0)
     return Report(
         path=target,
         data_path=data_path,
@@ -203,9 +205,9 @@ def _replace(
     )
 
 
-def _write_data(head: Head, target: Path, progress: Progress | None) -> tuple[Path, Scan]:
+def _write_data(head: Head, target: Path, form: Form, progress: Progress | None) -> tuple[Path, Scan]:
     with _temporary(_data_temporary(target)) as file:
-        found = scan(head.matrix, head.bias, file.write, progress)
+        found = scan(head.matrix, head.bias, form.bias, file.write, progress)
         _sync(file)
         path = target.with_name(f"{target.stem}.{found.weight_sha256[:12]}.data")
         Path(file.name).replace(path)

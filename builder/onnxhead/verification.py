@@ -68,7 +68,7 @@ def _check(model: ModelFile) -> tuple[Check | None, list[str], Head | None]:
     if findings:
         return None, findings, None
     head = model.head()
-    check = check_model(model.path, head)
+    check = check_model(model.path, head, model.form)
     if not check.passed:
         findings.append(f"the largest errors against float64 are {check}")
     return check, findings, head
@@ -80,7 +80,8 @@ def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verifica
     findings += bundle_damages(bundle)
     if findings:
         return Verification(bundle, None, findings, signed)
-    check, findings, head = _check(open_model(bundle / MODEL))
+    model = open_model(bundle / MODEL)
+    check, findings, head = _check(model)
     if head and not findings:
-        findings = answer_findings(bundle, head)
+        findings = answer_findings(bundle, head, model.form)
     return Verification(bundle, check, findings, signed)

@@ -79,6 +79,8 @@ class Runner:
 
     def _run_unbound(self, batch: NDArray[np.float32], size: _Size) -> Answers:
         rows, outputs = size
+        if not rows:  # TopK of onnxruntime 1.20 divides by the number of rows, and kills the process
+            return [np.empty((0, self._classes), np.float32) for _ in outputs]
         output_bytes = rows * self._classes * 4
         if self._on_cpu and 0 < output_bytes <= _BOUND_OUTPUT_BYTES and batch.nbytes <= _BOUND_BYTES:
             call = self._bind(batch, outputs)
@@ -103,7 +105,9 @@ class Runner:
         """
         # all logits and probabilities are made inside, if not copied
         step = max(_PIECE_ROWS, _PIECE_OUTPUT_BYTES // (4 * self._classes))
-        starts = range(0, len(batch), step) or [0]
+        if not len(batch):  # as in run
+            return np.empty((0, 0), np.float32), np.empty((0, 0), np.int64)
+        starts = range(0, len(batch), step)
         try:
             pieces = [self._native.run(_TOP, {FEATURES: batch[at : at + step]}, None) for at in starts]
         except Exception as cause:  # onnxruntime's exceptions have no public base

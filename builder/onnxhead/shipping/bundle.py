@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import onnxhead_runtime
-from onnxhead.check import check_model
+from onnxhead.check import check_model, open_answers
+from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.model import ModelFile, file_sha256, is_named_after
 from onnxhead.shipping.signing import SIGNATURE
@@ -93,7 +93,7 @@ def _some(names: list[str]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def answer_findings(bundle: Path, head: Head) -> list[str]:
+def answer_findings(bundle: Path, head: Head, form: Form) -> list[str]:
     """Compare what a bundle states with its head, and with what onnxruntime answers; one sentence each.
 
     Raises:
@@ -104,8 +104,7 @@ def answer_findings(bundle: Path, head: Head) -> list[str]:
         stated = json.loads((bundle / _DESCRIPTION).read_bytes())
         if json.dumps(stated) != json.dumps(_describe(head, bundle)):
             findings.append(f"{_DESCRIPTION} does not describe the head in {MODEL}")
-        classify = onnxhead_runtime.load(bundle / MODEL, device="cpu")
-        findings += case_findings(bundle, head, classify)
+        findings += case_findings(bundle, head, form, open_answers(bundle / MODEL, form))
     except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError) as cause:
         if isinstance(cause, OnnxHeadError):
             raise
@@ -113,14 +112,14 @@ def answer_findings(bundle: Path, head: Head) -> list[str]:
     return findings + [
         f"{path.relative_to(bundle).as_posix()} is not the model in {MODEL}"
         for path in sorted([*bundle.glob("model_repository/*/*/*"), *bundle.glob("*.ort")])
-        if not _is_model(path, bundle, head)
+        if not _is_model(path, bundle, head, form)
     ]
 
 
-def _is_model(path: Path, bundle: Path, head: Head) -> bool:
+def _is_model(path: Path, bundle: Path, head: Head, form: Form) -> bool:
     """Tell whether a file for `triton` or `ort` is the model or its data, or answers as the model does."""
     if path.suffix == ".ort":
-        return check_model(path, head).passed
+        return check_model(path, head, form).passed
     return (bundle / path.name).is_file() and file_sha256(path) == file_sha256(bundle / path.name)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnxhead.check import Check, check_model
+from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.model import ModelFile, open_model
 from onnxhead.shipping.bundle import BUNDLE, MODEL, answer_findings, write_bundle, write_sums
@@ -121,7 +122,7 @@ def prepare(
 def write(order: Order) -> Shipment:
     """Write what was prepared."""
     path, target = order.path, TARGETS[order.target]
-    cases = make_cases(order.head)
+    cases = make_cases(order.head, order.model.form)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".onnxhead-ship.", dir=path.parent) as temporary:
@@ -133,7 +134,7 @@ def write(order: Order) -> Shipment:
             if target.add_files:
                 target.add_files(bundle, order.model.path.stem, order.head)
             write_sums(bundle)
-            check = _prove(bundle, order.head)
+            check = _prove(bundle, order.head, order.model.form)
             if order.key is not None:
                 sign_bundle(bundle, order.key)
             project.rename(path)
@@ -181,10 +182,10 @@ def _check_target(target: str, path: Path) -> None:
         )
 
 
-def _prove(bundle: Path, head: Head) -> Check:
+def _prove(bundle: Path, head: Head, form: Form) -> Check:
     """Do with the bundle what `verify` does; its hashes are those of the files as they were read back."""
-    check = check_model(bundle / MODEL, head)
-    findings = answer_findings(bundle, head)
+    check = check_model(bundle / MODEL, head, form)
+    findings = answer_findings(bundle, head, form)
     if not check.passed:
         findings.append(f"the largest errors are {check}")
     if findings:

@@ -8,7 +8,7 @@ where that arithmetic cannot decide otherwise.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from onnxhead.check import near_decision
+from onnxhead.check import Answers, near_decision
+from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
 from onnxhead.reference import Reference, deviation, refer
 from onnxhead.scan import scan
-from onnxhead_runtime import Prediction
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label
 
 _VECTORS = "vectors.json"
@@ -57,7 +57,7 @@ class Case:
     labels: Sequence[Decision]
 
 
-def make_cases(head: Head) -> list[Case]:
+def make_cases(head: Head, form: Form = DEFAULT) -> list[Case]:
     """Return the cases of a head, at least 16 rows in all, the same for every call.
 
     Example:
@@ -68,7 +68,7 @@ def make_cases(head: Head) -> list[Case]:
         >>> make_cases(head)[0].labels
         [2]
     """
-    return [_answered(head, name, np.asarray(rows, np.float32)) for name, rows in _rows(head)]
+    return [_answered(head, form, name, np.asarray(rows, np.float32)) for name, rows in _rows(head)]
 
 
 def class_labels(head: Head) -> tuple[Label, ...]:
@@ -116,14 +116,13 @@ def _widened(
     return np.nextafter((tolerance + np.abs(rounded - exact)).astype(np.float32), np.float32(np.inf))
 
 
-def case_findings(
-    folder: Path, head: Head, classify: Callable[[NDArray[np.float32]], Prediction]
-) -> list[str]:
+def case_findings(folder: Path, head: Head, form: Form, classify: Answers) -> list[str]:
     """Compare the cases of a folder with float64, with their data sets, and with answers; one sentence each.
 
     Args:
         folder: Where `write_cases` wrote.
         head: The head whose cases they are.
+        form: How it is written.
         classify: The model.
 
     Raises:
@@ -136,15 +135,15 @@ def case_findings(
         return [f"{_VECTORS} must have format {_FORMAT} and the cases of docs/bundle.md, it has others"]
     findings = []
     for number, case in enumerate(document["cases"]):
-        exact = _answered(head, case["name"], _float32_rows(case[FEATURES], head.features))
+        exact = _answered(head, form, case["name"], _float32_rows(case[FEATURES], head.features))
         if not _states_the_same(case, exact):
             findings.append(f"{_VECTORS} states other answers than float64 for the case {exact.name}")
             continue
         findings += _data_set_findings(folder / f"{_DATA_SET}{number}", _as_stated(case, exact))
-        prediction, bounds = classify(exact.features), exact.exact
+        (logits, probabilities), bounds = classify(exact.features), exact.exact
         largest = max(
-            deviation(prediction.logits, bounds.logits, bounds.logits_bound).ratio,
-            deviation(prediction.probabilities, bounds.probabilities, bounds.probabilities_bound).ratio,
+            deviation(logits, bounds.logits, bounds.logits_bound).ratio,
+            deviation(probabilities, bounds.probabilities, bounds.probabilities_bound).ratio,
         )
         if largest > 1:
             findings.append(f"the largest error of the case {exact.name} is {largest:.3g} of its tolerance")
@@ -198,8 +197,8 @@ def _is_near(stated: Any, exact: NDArray[np.float64], tolerance: NDArray[np.floa
     return bool((np.abs(values - exact) <= _ROUNDING * tolerance).all())
 
 
-def _answered(head: Head, name: str, features: NDArray[np.float32]) -> Case:
-    exact = refer(head, features)
+def _answered(head: Head, form: Form, name: str, features: NDArray[np.float32]) -> Case:
+    exact = refer(head, features, form)
     return Case(name, features, exact, _decisions(head, exact))
 
 
