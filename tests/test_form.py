@@ -76,7 +76,7 @@ def test_what_no_runtime_loads_is_refused(values, message) -> None:
 )
 def test_a_target_gets_what_it_loads(target, opset, ir_version) -> None:
     assert form_for(target) == Form(opset, ir_version)
-    assert form_for(f" {target} ", 3) == Form(opset, ir_version, 3)
+    assert form_for(f" {target} ") == Form(opset, ir_version)
 
 
 def test_no_release_gets_more_than_it_loads() -> None:

@@ -42,12 +42,11 @@ RELEASES = (
 RUNTIMES = ("onnxruntime-web", "onnxruntime-node", "openvino", "tensorrt", "tract")
 
 
-def form_for(target: str, top_k: int | None = None) -> Form:
+def form_for(target: str) -> Form:
     """Return the form that a runtime loads: the default, or for an old onnxruntime an older one.
 
     Args:
         target: `onnxruntime==VERSION`, or one of `RUNTIMES`.
-        top_k: As in `Form`.
 
     Raises:
         WriteError: The target is unknown, or the version is older than 1.0.
@@ -58,7 +57,7 @@ def form_for(target: str, top_k: int | None = None) -> Form:
     """
     name, _, version = target.strip().partition("==")
     if name in RUNTIMES and not version:
-        return Form(top_k=top_k)
+        return Form()
     if name != "onnxruntime" or (version and not re.fullmatch(r"\d+(\.\d+){1,2}", version)):
         raise WriteError(
             f"a target must be onnxruntime==VERSION or one of {', '.join(RUNTIMES)}, got {target!r}: --opset "
@@ -68,7 +67,7 @@ def form_for(target: str, top_k: int | None = None) -> Form:
     if not known:
         raise WriteError(f"onnxruntime must be 1.0 or newer to load a model, got {version}")
     newest = known[-1]
-    return Form(min(Form.opset, newest.opset), min(Form.ir_version, newest.ir_version), top_k)
+    return Form(min(Form.opset, newest.opset), min(Form.ir_version, newest.ir_version))
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -11,7 +11,9 @@ from onnxhead.calibration import Calibration
 from onnxhead.check import Check
 from onnxhead.derivation import ClassSteps, Derivation
 from onnxhead.doctor import Diagnosis
+from onnxhead.form import Form
 from onnxhead.head import Folding
+from onnxhead.precision import Price
 from onnxhead.shipping import Shipment
 from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.shipping.targets import TARGETS
@@ -45,6 +47,33 @@ def report_lines(report: Report) -> Iterator[str]:
             ("sha256", report.sha256),
         ]
     )
+
+
+def price_lines(price: Price, form: Form, rows: str | None) -> Iterator[str]:
+    """Say what a precision costs, beside float32."""
+    kept = form.weights if form.compute == "float32" else f"{form.weights}, computed in {form.compute}"
+    source = "random rows at the scale of the weight" if rows is None else f"rows of {plain(rows)}"
+    share = price.size_bytes / price.float32_bytes
+    yield from _table(
+        [
+            ("precision", kept),
+            ("compared", f"with float32 on {price.rows:,} {source}"),
+            ("logits", _change(price.largest_logit, price.mean_logit)),
+            ("probabilities", _change(price.largest_probability, price.mean_probability)),
+            ("labels", f"{price.flips:.2%} of the rows have another"),
+            ("size", f"{price.size_bytes:,} bytes, {share:.2f} of float32"),
+            ("speed", _speed(price)),
+        ]
+    )
+    yield ""
+
+
+def _change(largest: float, mean: float) -> str:
+    return f"changed by {largest:.2g} at most, {mean:.2g} on average"
+
+
+def _speed(price: Price) -> str:
+    return f"{price.speed:.2f} of float32, on this CPU" if price.speed else "not measured: it is for GPUs"
 
 
 def prediction_lines(prediction: Prediction, top: int | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SPREAD = 4.0  # of the logits: probabilities differ from each other, and tell the links apart
+_LARGEST_SPREAD = 2.0**100
 _SOLVED_VALUES = 2**18  # of a weight for which the rows are centred
 _VALUES = 2**23  # of all rows together
 
@@ -37,6 +38,22 @@ def decision_rows(
         missing = wanted - weight[pair] @ row - bias[pair]
         row += np.linalg.lstsq(weight[pair], missing, rcond=1e-3)[0]
     return np.asarray(rows)
+
+
+def usual_rows(largest: float, features: int, temperature: float, count: int) -> NDArray[np.float32]:
+    """Return random rows, float32 (count, features), the same for every call, that give usual logits.
+
+    Args:
+        largest: The largest weight.
+        features: How many features a row has.
+        temperature: The divisor of the logits.
+        count: How many rows.
+    """
+    random = np.random.default_rng(0).standard_normal((count, features), np.float32)
+    scale = _SPREAD * temperature / ((float(largest) or 1.0) * features**0.5)
+    spread = 2.0 ** np.floor(np.log2(scale))  # a power of two changes no digit
+    scaled = random.astype(np.float64) * min(spread, _LARGEST_SPREAD)
+    return np.asarray(scaled, np.float32)
 
 
 def distance(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:

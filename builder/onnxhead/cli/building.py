@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 import onnxhead
 from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
-from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines, print_result
+from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines
 from onnxhead.compatibility import RUNTIMES, form_for
-from onnxhead.form import Form
+from onnxhead.encoding import STORAGES, Storage
+from onnxhead.form import COMPUTES, Compute, Form
 from onnxhead.head import Head
 from onnxhead.model import open_model
 from onnxhead.parameters import LARGE_BYTES
+from onnxhead.precision import Price, is_exact, price
 from onnxhead.progress import ended_by_signals, shown
 from onnxhead.reliability import check_picture, draw
 from onnxhead.shipping import prepare, write
 from onnxhead.shipping.targets import TARGETS
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
 from onnxhead.storage import Report
-from onnxhead_runtime.errors import SourceError, WriteError
+from onnxhead_runtime.errors import SourceError, VerificationError, WriteError
 from onnxhead_runtime.rows import read_features
 
 WeightKey = Annotated[str | None, typer.Option(help="Which array of the source is the weight.")]
@@ -84,6 +87,18 @@ def build(
         int | None,
         typer.Option("--ir", help="The IR version, 4 to 13, instead of --target.", show_default="7"),
     ] = None,
+    weights: Annotated[str, typer.Option(help=f"How the weight is kept: {', '.join(STORAGES)}.")] = "float32",
+    compute: Annotated[
+        str, typer.Option(help=f"What W f + b is computed in: {', '.join(COMPUTES)}.")
+    ] = "float32",
+    rows: Annotated[
+        str | None,
+        typer.Option(help="Rows to show the price of another precision on, as `run` reads them."),
+    ] = None,
+    max_flips: Annotated[
+        float | None,
+        typer.Option(help="Refuse where a larger share of the rows changes its label, such as 0.001."),
+    ] = None,
     in_place: Annotated[
         bool,
         typer.Option(
@@ -94,7 +109,12 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build a model from a head's weight and bias, verify it and write it."""
-    form = _form(runtime, opset, ir_version, top_k)
+    form = replace(
+        _form(runtime, opset, ir_version),
+        top_k=top_k,
+        weights=cast(Storage, weights),
+        compute=cast(Compute, compute),
+    )
     head = onnxhead.read(
         source[0] if len(source) == 1 else source,
         labels=_labels(labels, labels_file),
@@ -109,8 +129,14 @@ def build(
     folder = Path("models") if head.stored is None or not in_place else head.stored[0].path.parent
     target = output or folder / f"{source[0].resolve().stem}.onnx"
     _check_source_stays(source[0], target)
+    cost = _price(head, form, target, rows, max_flips)
+    if cost and not as_json:
+        print_lines(display.price_lines(cost, form, rows))
     report = _save(head, target, form, in_place)
-    print_result(report, display.report_lines(report), as_json)
+    if as_json:
+        print_json({**dataclasses.asdict(report), "price": cost and dataclasses.asdict(cost)})
+    else:
+        print_lines(display.report_lines(report))
 
 
 def calibrate(
@@ -186,16 +212,33 @@ def ship(
         print_lines(line for shipment in shipments for line in display.shipment_lines(shipment))
 
 
-def _form(runtime: str | None, opset: int | None, ir_version: int | None, top_k: int | None) -> Form:
+def _price(head: Head, form: Form, target: Path, rows: str | None, max_flips: float | None) -> Price | None:
+    """Return what a form costs, or None for one that costs nothing; raise where it is too much."""
+    if is_exact(form):
+        if rows is not None or max_flips is not None:
+            raise WriteError(
+                "--rows and --max-flips are for another precision: give --weights or --compute too"
+            )
+        return None
+    folder = next((parent for parent in target.parents if parent.is_dir()), None)
+    batch = None if rows is None else read_features(rows, head.features)
+    cost = price(head, form, batch, folder)
+    if max_flips is not None and cost.flips > max_flips:
+        raise VerificationError(
+            f"at most {max_flips:g} of the rows may change their label (--max-flips), {cost.flips:.4g} of "
+            f"{cost.rows:,} rows do; {target} was not written: take a precision that keeps more"
+        )
+    return cost
+
+
+def _form(runtime: str | None, opset: int | None, ir_version: int | None) -> Form:
     if runtime is not None:
         if opset is not None or ir_version is not None:
             raise WriteError(
                 "--target chooses opset and IR version, got --opset or --ir too: give one of them"
             )
-        return form_for(runtime, top_k)
-    return Form(
-        Form.opset if opset is None else opset, Form.ir_version if ir_version is None else ir_version, top_k
-    )
+        return form_for(runtime)
+    return Form(Form.opset if opset is None else opset, Form.ir_version if ir_version is None else ir_version)
 
 
 def _form_of(source: Path) -> Form:

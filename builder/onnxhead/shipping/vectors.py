@@ -21,6 +21,7 @@ from onnxhead.check import Answers, near_decision
 from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
 from onnxhead.reference import Reference, deviation, refer
+from onnxhead.rows import usual_rows
 from onnxhead.scan import scan
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label
 
@@ -34,7 +35,6 @@ _ABC_SHA256 = "7eb4fe9c2c501a42b50e35480f60a4fb72a5616a38785b7678db471e7606230e"
 _ABC_ROW = [[0.5, 0.8, 1.2]]
 _RANDOM_ROWS, _NEAR_ROWS = 16, 8
 _SATURATED = 1000.0  # exp of it overflows, in float64 too
-_USUAL = 4.0
 _LARGEST = 2.0**100
 _TINY = 1e-40  # no normal float32
 
@@ -232,9 +232,7 @@ def _rows(head: Head) -> Iterator[tuple[str, Any]]:
     )
     yield "large logits", np.clip(np.stack([along, -along]), -_LARGEST, _LARGEST)
     yield "denormals", np.where(alternating < 0, -_TINY, 3 * _TINY)
-    random = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, head.features), np.float32)
-    spread = _power_of_two(_USUAL * head.temperature / (largest * head.features**0.5))
-    yield "random", random.astype(np.float64) * min(spread, _LARGEST)
+    yield "random", usual_rows(largest, head.features, head.temperature, _RANDOM_ROWS)
     yield "near decisions", near_decision(head)[:_NEAR_ROWS]
     yield "empty", np.empty((0, head.features))
 

@@ -1,0 +1,118 @@
+"""What another precision costs, and the command that refuses too high a price."""
+
+import json
+import re
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import onnxhead
+from onnxhead import precision
+from onnxhead.form import Form
+from onnxhead.model import open_model
+from onnxhead.precision import price
+from onnxhead_runtime.errors import FeaturesError, HeadError
+
+ROWS = np.random.default_rng(3).standard_normal((50, 20), np.float32)
+
+
+@pytest.fixture
+def head(random_head) -> onnxhead.Head:
+    return random_head(classes=30, features=20)
+
+
+@pytest.mark.parametrize(
+    "form", [Form(weights="float16"), Form(weights="bfloat16"), Form(weights="int8")], ids=str
+)
+@pytest.mark.parametrize("block", [1, 10**6])
+def test_the_price_is_what_the_answers_differ_by(form, block, head, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(precision, "_ANSWERS", block)
+    found = price(head, form, ROWS, tmp_path)
+    assert list(tmp_path.iterdir()) == [], "both files are removed"
+    reports = [
+        onnxhead.save(head, tmp_path / "a.onnx"),
+        onnxhead.save(head, tmp_path / "b.onnx", form=form),
+    ]
+    old, new = (onnxhead.load(report.path, device="cpu")(ROWS) for report in reports)
+    logits, probabilities = np.abs(old.logits - new.logits), np.abs(old.probabilities - new.probabilities)
+    assert found.largest_logit == pytest.approx(logits.max(), rel=1e-3)
+    assert found.mean_logit == pytest.approx(logits.mean(), rel=1e-3)
+    assert found.largest_probability == pytest.approx(probabilities.max(), rel=1e-3)
+    assert found.mean_probability == pytest.approx(probabilities.mean(), rel=1e-3)
+    assert found.flips == np.mean(np.array(old.labels) != np.array(new.labels))
+    assert (found.float32_bytes, found.size_bytes) == tuple(report.size_bytes for report in reports)
+    assert 0.05 < found.speed < 20
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("float16", np.float16), ("bfloat16", ml_dtypes.bfloat16)])
+def test_what_a_gpu_rounds_is_counted(kind, dtype, head, tmp_path) -> None:
+    found = price(head, Form(compute=kind), ROWS, tmp_path)
+    rows, weight, bias = (part.astype(dtype).astype(np.float64) for part in (ROWS, head.weight, head.bias))
+    logits = (rows @ weight.T + bias).astype(dtype).astype(np.float64)
+    exact = ROWS.astype(np.float64) @ head.weight.T + head.bias
+    assert found.largest_logit == pytest.approx(np.abs(logits - exact).max(), rel=0.05)
+    assert found.speed is None
+
+
+def test_flips_are_rows_whose_label_changes(tmp_path) -> None:
+    head = onnxhead.Head([[1.0035], [1.003]], np.zeros(2))  # both are 1 in bfloat16
+    rows = np.array([[1.0], [2.0], [-1.0], [0.0]], np.float32)
+    assert price(head, Form(weights="bfloat16"), rows, tmp_path).flips == 0.25
+    independent = onnxhead.Head([[1.0, 0.003], [1.0, 1.0]], [-1.002, 5.0], link="sigmoid")
+    rows = np.array([[1.0, 1.0], [0.0, 0.0]], np.float32)
+    assert price(independent, Form(weights="int8"), rows, tmp_path).flips == 0.5
+
+
+def test_without_rows_there_are_random_ones(head, tmp_path) -> None:
+    assert price(head, Form(weights="int8"), folder=tmp_path).rows == 1000
+    with pytest.raises(FeaturesError, match="rows to compare on must be at least one, got none"):
+        price(head, Form(weights="int8"), ROWS[:0], tmp_path)
+
+
+def test_a_head_that_does_not_fit_leaves_nothing(tmp_path) -> None:
+    with pytest.raises(HeadError, match="weight must fit float16"):
+        price(onnxhead.Head(np.full((2, 2), 1e5), np.zeros(2)), Form(weights="float16"), folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def source(head, tmp_path) -> None:
+    np.savez(tmp_path / "head.npz", weight=head.weight, bias=head.bias)
+    np.save(tmp_path / "rows.npy", ROWS)
+
+
+@pytest.mark.usefixtures("source")
+def test_the_command_prints_the_price_first(command, tmp_path) -> None:
+    lines = command("build", "head.npz", "-o", "head.onnx", "--weights", "int8").stdout.splitlines()
+    assert lines[0] == "precision      int8"
+    assert lines[1] == "compared       with float32 on 1,000 random rows at the scale of the weight"
+    assert re.fullmatch(r"logits         changed by \S+ at most, \S+ on average", lines[2])
+    assert re.fullmatch(r"probabilities  changed by \S+ at most, \S+ on average", lines[3])
+    assert re.fullmatch(r"labels         \d+\.\d\d% of the rows have another", lines[4])
+    assert re.fullmatch(r"size           [\d,]+ bytes, 0\.\d\d of float32", lines[5])
+    assert re.fullmatch(r"speed          \d+\.\d\d of float32, on this CPU", lines[6])
+    assert lines[8].startswith("source ")
+    assert open_model(tmp_path / "head.onnx").form == Form(weights="int8")
+    done = command("build", "head.npz", "-o", "g.onnx", "--compute", "bfloat16", "--rows", "rows.npy")
+    assert "precision      bfloat16, computed in bfloat16" in done.stdout
+    assert "compared       with float32 on 50 rows of rows.npy" in done.stdout
+    assert "speed          not measured: it is for GPUs" in done.stdout
+    done = command("build", "head.npz", "-o", "j.onnx", "--weights", "float16", "--json")
+    assert json.loads(done.stdout)["price"]["rows"] == 1000
+    assert json.loads(command("build", "head.npz", "-o", "k.onnx", "--json").stdout)["price"] is None
+
+
+@pytest.mark.usefixtures("source")
+def test_too_high_a_price_is_refused_before_anything_is_written(command, tmp_path) -> None:
+    before = sorted(tmp_path.iterdir())
+    arguments = ("build", "head.npz", "-o", "new/head.onnx", "--weights", "int8", "--rows", "rows.npy")
+    done = command(*arguments, "--max-flips", "-0.1", status=1)
+    assert "at most -0.1 of the rows may change their label (--max-flips)" in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+    command(*arguments, "--max-flips", "1")
+    assert (tmp_path / "new" / "head.onnx").exists()
+    done = command("build", "head.npz", "--max-flips", "0.1", status=2)
+    assert "--rows and --max-flips are for another precision" in done.stderr
+    done = command("build", "head.npz", "--weights", "int4", status=2)
+    assert "weights must be one of float32, float16, bfloat16, int8, got 'int4'" in done.stderr
