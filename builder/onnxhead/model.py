@@ -24,6 +24,15 @@ from onnx.helper import np_dtype_to_tensor_dtype
 
 import onnxhead_runtime
 from onnxhead.encoding import STORAGES, Storage, dtype_of
+from onnxhead.external import (
+    check_external,
+    is_data,
+    is_external,
+    is_named_after,
+    location_of,
+    offset_of,
+    read_external,
+)
 from onnxhead.form import COMPUTES, Compute, Form
 from onnxhead.graph import Place, compose
 from onnxhead.head import Head
@@ -64,7 +73,7 @@ class ModelFile:
     @property
     def data_paths(self) -> list[Path]:
         """The data files beside the model, sorted by name."""
-        locations = {_location(tensor) for tensor in self.proto.graph.initializer if _is_external(tensor)}
+        locations = {location_of(tensor) for tensor in self.proto.graph.initializer if is_external(tensor)}
         return [self.path.with_name(location) for location in sorted(locations)]
 
     @property
@@ -103,7 +112,7 @@ class ModelFile:
     @property
     def is_in_place(self) -> bool:
         """Whether the weight lies in a file of somebody else's, which holds more."""
-        return not all(map(_is_data, self.data_paths))
+        return not all(map(is_data, self.data_paths))
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -187,7 +196,7 @@ class ModelFile:
             return [str(error)]
         found = [
             f"the SHA-256 of {path.name} begins with {weight_digest[:12]}, its name states another"
-            for path in filter(_is_data, self.data_paths)
+            for path in filter(is_data, self.data_paths)
             if not is_named_after(path.name, weight_digest)
         ]
         if digest != stated:
@@ -201,7 +210,7 @@ class ModelFile:
     def _place(self, name: str) -> Place | None:
         """Return where a parameter lies; None where it is in the model."""
         tensor = self._initializers[name]
-        return Place(_location(tensor), _offset(tensor)) if _is_external(tensor) else None
+        return Place(location_of(tensor), offset_of(tensor)) if is_external(tensor) else None
 
     def _read(self, name: str, *storages: Storage) -> NDArray[Any]:
         """Return a parameter as it is kept, float32 unless other storages are allowed."""
@@ -217,22 +226,10 @@ class ModelFile:
             raise ModelError(f"{name} must have positive lengths, {self.path} has shape {shape}")
         dtype = dtype_of(kept)
         length = dtype.itemsize * math.prod(shape)
-        data = self._read_external(tensor, length) if _is_external(tensor) else tensor.raw_data
+        data = read_external(tensor, self.path, length) if is_external(tensor) else tensor.raw_data
         if len(data) != length:
             raise ModelError(f"{name} {shape} must have {length} bytes of data, {self.path} has {len(data)}")
         return np.frombuffer(data, dtype).reshape(shape)
-
-    def _read_external(self, tensor: TensorProto, length: int) -> memoryview | bytes:
-        """Return the bytes of a tensor beside the model: a whole data file, or a part of another's file."""
-        path = self.path.with_name(_location(tensor))
-        try:
-            content = np.memmap(path, np.uint8, mode="r").data
-            offset = _offset(tensor)
-            return content if _is_data(path) else content[offset : offset + length]
-        except ValueError:  # an empty file has no map
-            return b""
-        except OSError as cause:
-            raise ModelError(f"a data file must be readable, {path} is not: {cause.strerror}") from cause
 
 
 def open_model(path: str | os.PathLike[str]) -> ModelFile:
@@ -312,8 +309,8 @@ def _check_initializers(proto: onnx.ModelProto, path: Path) -> None:
     if twice:
         raise ModelError(f"initializers must have distinct names, {path} has {', '.join(twice)} twice")
     for tensor in proto.graph.initializer:
-        if _is_external(tensor):
-            _check_external(tensor, path)
+        if is_external(tensor):
+            check_external(tensor, path)
     if any(_has_external_attribute(proto.graph)):
         raise ModelError(f"external data must be that of initializers, {path} has some in a node")
 
@@ -321,49 +318,6 @@ def _check_initializers(proto: onnx.ModelProto, path: Path) -> None:
 def _has_external_attribute(graph: onnx.GraphProto) -> Iterator[bool]:
     """Tell of each tensor in a node, also of inner graphs, whether its data is elsewhere."""
     for attribute in (attribute for node in graph.node for attribute in node.attribute):
-        yield from map(_is_external, (attribute.t, *attribute.tensors))
+        yield from map(is_external, (attribute.t, *attribute.tensors))
         for inner in (attribute.g, *attribute.graphs):
             yield from _has_external_attribute(inner)
-
-
-def _check_external(tensor: TensorProto, path: Path) -> None:
-    location = _location(tensor)
-    if location in ("", ".", "..") or "/" in location or "\\" in location or "\0" in location:
-        raise ModelError(
-            f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location!r}"
-        )
-    data = path.with_name(location)
-    if data.is_symlink() or not data.is_file():
-        raise ModelError(
-            f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location}, "
-            "which is not there: move both files together"
-        )
-
-
-def _is_external(tensor: TensorProto) -> bool:
-    return bool(tensor.data_location == TensorProto.EXTERNAL)
-
-
-def _location(tensor: TensorProto) -> str:
-    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-
-
-def _offset(tensor: TensorProto) -> int:
-    text = next((entry.value for entry in tensor.external_data if entry.key == "offset"), "0")
-    return int(text) if text.isdecimal() else 0  # which is not what onnxhead writes, and refused as such
-
-
-def _is_data(path: Path) -> bool:
-    """Tell whether a file beside a model is one that onnxhead wrote, of which the name states the hash."""
-    return path.suffix == ".data"
-
-
-def is_named_after(name: str, digest: str) -> bool:
-    """Tell whether a data file has the name that its hexadecimal SHA-256 gives it."""
-    return name.split(".")[-2:] == [digest[:12], "data"]
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

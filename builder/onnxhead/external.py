@@ -1,0 +1,75 @@
+"""Tensors whose bytes lie in a file beside the model: where, and whether they are what was written."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto
+
+from onnxhead_runtime.errors import ModelError
+
+
+def is_external(tensor: TensorProto) -> bool:
+    """Tell whether a tensor's bytes are not in the model."""
+    return bool(tensor.data_location == TensorProto.EXTERNAL)
+
+
+def location_of(tensor: TensorProto) -> str:
+    """Return the name of the file that holds a tensor."""
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
+def offset_of(tensor: TensorProto) -> int:
+    """Return where in its file a tensor begins."""
+    text = next((entry.value for entry in tensor.external_data if entry.key == "offset"), "0")
+    return int(text) if text.isdecimal() else 0  # which is not what onnxhead writes, and refused as such
+
+
+def read_external(tensor: TensorProto, model: Path, length: int) -> memoryview | bytes:
+    """Return the bytes of a tensor beside the model: a whole data file, or a part of another's file.
+
+    Raises:
+        ModelError: The file cannot be read.
+    """
+    path = model.with_name(location_of(tensor))
+    try:
+        content = np.memmap(path, np.uint8, mode="r").data
+        offset = offset_of(tensor)
+        return content if is_data(path) else content[offset : offset + length]
+    except ValueError:  # an empty file has no map
+        return b""
+    except OSError as cause:
+        raise ModelError(f"a data file must be readable, {path} is not: {cause.strerror}") from cause
+
+
+def check_external(tensor: TensorProto, path: Path) -> None:
+    """Raise ModelError unless a tensor lies in a file of the model's folder."""
+    location = location_of(tensor)
+    if location in ("", ".", "..") or "/" in location or "\\" in location or "\0" in location:
+        raise ModelError(
+            f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location!r}"
+        )
+    data = path.with_name(location)
+    if data.is_symlink() or not data.is_file():
+        raise ModelError(
+            f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location}, "
+            "which is not there: move both files together"
+        )
+
+
+def is_data(path: Path) -> bool:
+    """Tell whether a file beside a model is one that onnxhead wrote, of which the name states the hash."""
+    return path.suffix == ".data"
+
+
+def is_named_after(name: str, digest: str) -> bool:
+    """Tell whether a data file has the name that its hexadecimal SHA-256 gives it."""
+    return name.split(".")[-2:] == [digest[:12], "data"]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
