@@ -219,6 +219,16 @@ def test_every_precision_is_shipped_with_its_own_tolerances(form, head, tmp_path
     assert onnxhead.verify(project).findings == []
 
 
+def test_what_needs_a_gpu_is_not_shipped_to_clients(head, tmp_path) -> None:
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(compute="bfloat16")).path
+    with pytest.raises(
+        ModelError, match="go runs on the CPU, .* is computed in bfloat16, which runs on GPUs only"
+    ):
+        onnxhead.ship(path, "go", tmp_path / "out")
+    for target in ("bundle", "triton"):
+        assert onnxhead.verify(onnxhead.ship(path, target, tmp_path / target).path).findings == []
+
+
 @given(
     arrays(np.float32, (3, 4), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)),
 )

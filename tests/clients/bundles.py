@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 import onnxhead
-from clients.heads import save_heads
+from clients.heads import save_forms, save_heads
 
 _AGAIN = "copy the bundle again, as a whole"
 
@@ -34,7 +34,7 @@ REFUSALS = {
 def ship_bundles(folder: Path) -> dict[str, Path]:
     """Return the bundle of each head by its name."""
     shutil.rmtree(folder, ignore_errors=True)
-    models = save_heads(folder / "models")
+    models = save_heads(folder / "models") | save_forms(folder / "models")
     return {
         name: onnxhead.ship(path, "bundle", folder / name).path / "bundle" for name, path in models.items()
     }

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 import onnxhead
 from onnxhead import storage
+from onnxhead.form import Form
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +38,21 @@ def make_heads() -> dict[str, onnxhead.Head]:
         "numbers": head(3, 8, labels=[-7, 0, 2**40]),
         "decimals": head(3, 8, labels=[0.5, 1.0, -2.25]),
         "external": head(7, 40),
+    }
+
+
+def save_forms(folder: Path) -> dict[str, Path]:
+    """Write a head in forms that not every runtime has been made for; return the files by name."""
+    random = np.random.default_rng(1)
+    head = onnxhead.Head(random.normal(size=(12, 40)), random.normal(size=12), labels=list("abcdefghijkl"))
+    forms = {
+        "opset 7": Form(opset=7, ir_version=4),
+        "float16": Form(weights="float16"),
+        "int8": Form(weights="int8"),
+        "top": Form(top_k=3),
+    }
+    return {
+        name: onnxhead.save(head, folder / f"{name}.onnx", form=form).path for name, form in forms.items()
     }
 
 

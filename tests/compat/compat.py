@@ -36,6 +36,13 @@ FORMS = [
     *((7, 4), (9, 4), (11, 6), (12, 7), (13, 7), (15, 8), (18, 8)),
     *((19, 9), (20, 9), (21, 10), (22, 10), (23, 11), (25, 13), (26, 13)),
 ]
+PRECISIONS = {
+    "float16": Form(weights="float16"),
+    "bfloat16": Form(weights="bfloat16"),
+    "int8": Form(weights="int8"),
+    "in float16": Form(compute="float16"),
+    "in float64": Form(compute="float64"),
+}
 _PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
@@ -50,10 +57,14 @@ def main(folder: Path) -> None:
     for other in ("openvino", "tract"):
         table[other] = run("load_elsewhere.py", folder, [other, "numpy"], None, models, other)
     run("cuda_without_gpu.py", folder, ["onnxruntime-gpu"], wheel, models)
-    lines = list(markdown({name: answers for name, answers in table.items() if answers}))
-    print("\n".join(lines))
-    if all(table.values()):
-        replace_block(ROOT / "docs/runtimes.md", "matrix", lines)
+    found = {name: answers for name, answers in table.items() if answers}
+    forms = {f"{opset} / {ir_version}": f"form-{opset}-{ir_version}" for opset, ir_version in FORMS}
+    precisions = {name: f"precision-{name}" for name in PRECISIONS}
+    for block, columns in (("matrix", forms), ("precisions", precisions)):
+        lines = list(markdown(found, columns))
+        print("\n".join(lines))
+        if all(table.values()):
+            replace_block(ROOT / "docs/runtimes.md", block, lines)
 
 
 def write_models(folder: Path) -> None:
@@ -74,6 +85,8 @@ def write_models(folder: Path) -> None:
     write_model(folder, "top", tempered, Form(top_k=3))
     for opset, ir_version in FORMS:
         write_model(folder, f"form-{opset}-{ir_version}", tempered, Form(opset, ir_version))
+    for name, form in PRECISIONS.items():
+        write_model(folder, f"precision-{name}", tempered, form)
     for target in (*(f"onnxruntime=={version}" for version in VERSIONS), *RUNTIMES):
         write_model(folder, f"target-{target}", plain, form_for(target))
     for zipmap in (False, True):
@@ -98,9 +111,10 @@ def write_foreign(path: Path, zipmap: bool) -> None:
 
 
 def write_model(folder: Path, name: str, head: onnxhead.Head, form: Form) -> None:
-    onnxhead.save(head, folder / f"{name}.onnx", form=form)
+    path = onnxhead.save(head, folder / f"{name}.onnx", form=form).path
+    kept = onnxhead.read(path)
     features = np.random.default_rng(1).normal(size=(9, head.features)).astype(np.float32)
-    exact = refer(head, features)
+    exact = refer(kept, features, form)
     np.savez(
         folder / f"{name}.npz",
         features=features,
@@ -134,12 +148,11 @@ def run(
     return dict(json.loads(answers))
 
 
-def markdown(table: dict[str, dict[str, str]]) -> Iterator[str]:
-    names = [f"form-{opset}-{ir_version}" for opset, ir_version in FORMS]
-    yield f"| | {' | '.join(f'{opset} / {ir_version}' for opset, ir_version in FORMS)} |"
-    yield f"|---|{'---|' * len(FORMS)}"
+def markdown(table: dict[str, dict[str, str]], columns: dict[str, str]) -> Iterator[str]:
+    yield f"| | {' | '.join(columns)} |"
+    yield f"|---|{'---|' * len(columns)}"
     for runtime, answers in table.items():
-        yield f"| {runtime} | {' | '.join(answers[name] for name in names)} |"
+        yield f"| {runtime} | {' | '.join(answers[name] for name in columns.values())} |"
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ for model in read_models(Path(sys.argv[1])):
     try:
         call = opening(model.path)
     except Exception as refusal:
-        if not model.form:
+        if not model.may_be_refused:
             raise
         print(f"{name} refuses {model.name}: {str(refusal).splitlines()[0]}")
         answers[model.name] = "no"

@@ -15,13 +15,18 @@ class Model(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return self.path.name.removesuffix(".onnx")
 
     @property
     def form(self) -> tuple[int, int] | None:
         """Opset and IR version, of a model that is there to show them."""
         kind, *numbers = self.name.split("-")
         return (int(numbers[0]), int(numbers[1])) if kind == "form" else None
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether a runtime may lack what the model needs, so that this is what is asked."""
+        return self.name.startswith(("form-", "precision-"))
 
     def check(self, logits: np.ndarray, probabilities: np.ndarray) -> None:
         """Stop unless answers are within their bounds."""
@@ -39,4 +44,4 @@ def read_models(folder: Path) -> Iterator[Model]:
     for path in sorted(folder.glob("*.onnx")):
         if path.stem.startswith("foreign-"):
             continue
-        yield Model(path, dict(np.load(path.with_name(f"{path.stem}.npz"))))
+        yield Model(path, dict(np.load(path.with_name(f"{path.name.removesuffix('.onnx')}.npz"))))

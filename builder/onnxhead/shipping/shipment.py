@@ -113,6 +113,11 @@ def prepare(
         raise ModelError(f"a model to ship must be as it was built, {opened.path}: {'; '.join(damages)}")
     if not opened.path.stem.isprintable():
         raise ModelError(f"a model to ship must have a printable name, got {opened.path.name!r}: rename it")
+    if opened.form.compute == "bfloat16" and not TARGETS[target].is_for_gpus:
+        raise ModelError(
+            f"{target} runs on the CPU, {opened.path} is computed in bfloat16, which runs on GPUs only: ship "
+            "it to triton or bundle, or build it with --weights bfloat16, which runs everywhere"
+        )
     TARGETS[target].check_head(head)
     if key is not None:
         check_key(key)

@@ -23,12 +23,14 @@ class Target:
         commands: What its user types in the folder; the first ones build and test.
         add_files: Adds further files to the bundle: called with it, the model's name and its head.
         check_head: Raises ModelError for a head that cannot be shipped there.
+        is_for_gpus: Whether it may run on a GPU.
     """
 
     description: str
     commands: tuple[str, ...]
     add_files: Callable[[Path, str, Head], None] | None = None
     check_head: Callable[[Head], None] = check_labels
+    is_for_gpus: bool = False
 
 
 _MAVEN = ("mvn package", "java -jar target/onnxhead-client.jar bundle")
@@ -61,7 +63,7 @@ TARGETS = {
     "scala": Target("Scala: com.microsoft.onnxruntime", _MAVEN),
     "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
     "browser": Target("a page for browsers: onnxruntime-web", ("npm install", "npm test")),
-    "triton": Target("a model repository of NVIDIA Triton", (), write_repository, check_lines),
+    "triton": Target("a model repository of NVIDIA Triton", (), write_repository, check_lines, True),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),
-    "bundle": Target("the bundle alone, for other languages", ()),
+    "bundle": Target("the bundle alone, for other languages", (), is_for_gpus=True),
 }
