@@ -36,7 +36,7 @@ def report_lines(report: Report) -> Iterator[str]:
         [
             ("source", plain(report.origin)),
             *_folding_rows(report.folding),
-            ("head", f"{report.classes} classes x {report.features} features, float32"),
+            ("head", f"{report.classes} classes x {report.features} features, {report.form.precision}"),
             ("rounding", f"{report.rounding:.2g} at most" if report.rounding else "none"),
             ("labels", _label_list(report.labels)),
             ("link", _link_text(report.link, report.temperature)),
@@ -51,12 +51,11 @@ def report_lines(report: Report) -> Iterator[str]:
 
 def price_lines(price: Price, form: Form, rows: str | None) -> Iterator[str]:
     """Say what a precision costs, beside float32."""
-    kept = form.weights if form.compute == "float32" else f"{form.weights}, computed in {form.compute}"
     source = "random rows at the scale of the weight" if rows is None else f"rows of {plain(rows)}"
     share = price.size_bytes / price.float32_bytes
     yield from _table(
         [
-            ("precision", kept),
+            ("precision", form.precision),
             ("compared", f"with float32 on {price.rows:,} {source}"),
             ("logits", _change(price.largest_logit, price.mean_logit)),
             ("probabilities", _change(price.largest_probability, price.mean_probability)),
@@ -163,6 +162,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             ("outputs", plain("; ".join(map(str, summary.outputs)))),
             ("operators", plain(" -> ".join(summary.operators[:20]))),
             ("opset", f"{summary.opset}, IR version {summary.ir_version}"),
+            *([("precision", summary.form.precision)] if summary.form else []),
             ("labels", _label_list(summary.labels) if ours else "not stated"),
             ("link", _link_text(str(summary.link), summary.temperature or 1) if ours else "not stated"),
             ("weights sha256", summary.weights_sha256 or "not stated"),

@@ -80,6 +80,11 @@ class Form:
         """How the bias is kept: as Gemm takes it."""
         return self.weights if self.compute in _HALVES else "float32"
 
+    @property
+    def precision(self) -> str:
+        """What the weight is kept in and W f + b computed in, in words."""
+        return self.weights if self.compute == "float32" else f"{self.weights}, computed in {self.compute}"
+
     def _needs(self) -> Iterator[tuple[str, int]]:
         """Yield what needs an opset, and the oldest one."""
         if self.top_k is not None:

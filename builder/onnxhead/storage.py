@@ -50,7 +50,8 @@ class Report:
         labels: One per class; None where classes are numbered from 0.
         link: How logits become probabilities.
         temperature: The divisor of the logits before the link.
-        rounding: The largest change that rounding to float32 made to a weight or bias.
+        form: How the head is written.
+        rounding: The largest change that rounding made to a weight or bias.
         check: The comparison of the written file's answers with float64.
     """
 
@@ -65,6 +66,7 @@ class Report:
     labels: tuple[Label, ...] | None
     link: Link
     temperature: float
+    form: Form
     rounding: float
     check: Check
 
@@ -200,6 +202,7 @@ def _replace(
         labels=head.labels,
         link=head.link,
         temperature=head.temperature,
+        form=form,
         rounding=max(found.rounding, head.bias_rounding),
         check=check,
     )

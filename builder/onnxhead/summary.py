@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 
 from onnxhead.compatibility import oldest_onnxruntime
+from onnxhead.form import Form
 from onnxhead.model import ModelFile, open_model
 from onnxhead.obstacles import find_obstacles
 from onnxhead_runtime.contract import Label, Link, Metadata
@@ -45,6 +46,7 @@ class Summary:
         labels: One per class; None where the file names none.
         link: How logits become probabilities; None where the file does not say.
         temperature: The divisor of the logits; None where the file does not say.
+        form: How the head is written; None for a file that onnxhead did not build.
         weights_sha256: The hash of the weights; None where the file does not say.
         oldest_onnxruntime: The oldest release that loads the file; None if none is known to, and for files
             with operators beyond ai.onnx.
@@ -64,6 +66,7 @@ class Summary:
     labels: tuple[Label, ...] | None
     link: Link | None
     temperature: float | None
+    form: Form | None
     weights_sha256: str | None
     oldest_onnxruntime: str | None
     obstacles: list[str]
@@ -100,6 +103,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
         labels=metadata.labels if metadata else None,
         link=metadata.link if metadata else None,
         temperature=metadata.temperature if metadata else None,
+        form=model.form if metadata else None,
         weights_sha256=metadata.weights_sha256 if metadata else None,
         oldest_onnxruntime=oldest_onnxruntime(model.proto.ir_version, opset) if not opsets else None,
         obstacles=find_obstacles(model.proto, size),
