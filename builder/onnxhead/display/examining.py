@@ -1,0 +1,74 @@
+"""What is in files and on the machine, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from onnxhead.display.text import label_list, link_text, plain, table
+from onnxhead.doctor import Diagnosis
+from onnxhead.shipping.signing import SIGNATURE
+from onnxhead.summary import Summary
+from onnxhead.verification import Verification
+
+
+def summary_lines(summary: Summary) -> Iterator[str]:
+    """Say what is in a model file."""
+    ours = summary.link is not None
+    oldest = summary.oldest_onnxruntime
+    data = "".join(f" + {plain(path.name)}" for path in summary.data_paths)
+    yield from table(
+        [
+            ("file", f"{plain(str(summary.path))}{data} ({summary.size_bytes:,} bytes)"),
+            ("inputs", plain("; ".join(map(str, summary.inputs)))),
+            ("outputs", plain("; ".join(map(str, summary.outputs)))),
+            ("operators", plain(" -> ".join(summary.operators[:20]))),
+            ("opset", f"{summary.opset}, IR version {summary.ir_version}"),
+            *([("precision", summary.form.precision)] if summary.form else []),
+            ("labels", label_list(summary.labels) if ours else "not stated"),
+            ("link", link_text(str(summary.link), summary.temperature or 1) if ours else "not stated"),
+            ("weights sha256", summary.weights_sha256 or "not stated"),
+            ("file sha256", summary.sha256),
+            (
+                "loads in",
+                f"onnxruntime {oldest} or newer, also in Node and browsers" if oldest else "-",
+            ),
+            *([("beside ai.onnx", plain(", ".join(summary.other_domains)))] if summary.other_domains else []),
+            *(("obstacle", plain(obstacle)) for obstacle in summary.obstacles),
+        ]
+    )
+    if summary.obstacles and not ours:
+        yield f"without them: onnxhead build {plain(str(summary.path))}, of its last linear layer"
+
+
+def verification_lines(verification: Verification) -> Iterator[str]:
+    """Say whether a model is as it was built."""
+    if verification.check:
+        yield f"largest error against float64: {verification.check}"
+    for finding in verification.findings:
+        yield f"FOUND: {plain(finding)}"
+    if verification.findings:
+        again = (
+            "build it again" if verification.path.is_file() else "copy it again as a whole, or ship it again"
+        )
+        yield f"{plain(str(verification.path))} is not as it was built: {again}"
+        return
+    what = "files, vectors" if verification.path.is_dir() else "weights, graph"
+    yield f"{plain(str(verification.path))}: {what} and answers are as they were built"
+    if verification.signed:
+        yield "the signature holds"
+    elif verification.signed is None:
+        yield f"{SIGNATURE} is there and was not checked: give the public key with --verify-key"
+
+
+def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Say what is installed and what starts."""
+    onnxruntimes: Mapping[str, str | None] = diagnosis.onnxruntimes or {"onnxruntime": None}
+    packages = {**diagnosis.packages, **onnxruntimes}
+    yield from table(
+        [
+            ("python", diagnosis.python),
+            *((name, version or "not installed") for name, version in packages.items()),
+            *((device.name, device.problem or "starts and answers") for device in diagnosis.devices),
+        ]
+    )
+    yield from (f"FOUND: {finding}" for finding in diagnosis.findings)
