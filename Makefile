@@ -79,7 +79,7 @@ compat: wheel
 bench: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/bench
 	$(ENVIRONMENTS)/bench/bin/python $(PIP) "$$(echo dist/*.whl)[all]" skl2onnx openvino tract $(TORCH)
-	cd benchmarks && for program in one_call cold_start files draw summary; do \
+	cd benchmarks && for program in one_call cold_start files precisions draw summary; do \
 		../$(ENVIRONMENTS)/bench/bin/python $$program.py || exit 1; done
 
 bench-languages:
