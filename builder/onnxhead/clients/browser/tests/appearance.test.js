@@ -9,6 +9,9 @@ import { CASES, HEAD, useChromium } from "./chromium.js";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 
+// its logits are of the length of long ones, about 10
+const HEAD_ROW = Array(HEAD.features).fill("12.3456").join(", ");
+
 const openPage = useChromium();
 
 async function openReady(t, options) {
@@ -55,6 +58,17 @@ test("nothing is wider than a phone, whatever the row", async (t) => {
   }
   await page.getByLabel("As numbers").fill("0,5;".repeat(100));
   await assertNarrow("what is typed");
+});
+
+test("nothing is wider than the window, whatever its width", async (t) => {
+  const page = await openReady(t, {});
+  await page.getByLabel("As numbers").fill(HEAD_ROW);
+  for (const width of [320, 480, 640, 840, 900, 960, 1024, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    const found = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(found <= width, `${found} px in a window of ${width}`);
+  }
 });
 
 for (const [name, options] of Object.entries({ "a screen": {}, "a phone": PHONE })) {
