@@ -18,7 +18,7 @@ import onnxhead
 from onnxhead import check, parameters, storage
 from onnxhead.check import check_model, sampled_classes
 from onnxhead.parameters import Weight
-from onnxhead.reference import link_bound
+from onnxhead.reference import link_bound, refer
 from onnxhead.scan import scan
 from onnxhead_runtime import probe, providers
 from onnxhead_runtime.contract import LINKS
@@ -195,9 +195,24 @@ def test_two_classes_of_very_many_features_are_sampled_whole(tmp_path) -> None:
     assert (report.check.classes, report.check.is_sample) == (2, False)
 
 
-def test_the_bound_of_the_link_grows_with_the_classes() -> None:
-    assert link_bound(2) == link_bound(281) == 1e-6
-    assert link_bound(10**6) == 1000 * 2.0**-24
+@pytest.mark.parametrize("link", ["softmax", "ovr"])
+@pytest.mark.parametrize("classes", [5_000, 200_000])
+def test_a_class_that_outweighs_very_many_others_is_no_error(link, classes, tmp_path) -> None:
+    bias = np.full(classes, -15.5)
+    bias[0] = 12 if link == "ovr" else 0
+    head = onnxhead.Head(np.zeros((classes, 2)), bias, link=link)
+    path = onnxhead.save(head, tmp_path / "head.onnx").path
+    answer = onnxhead.load(path, device="cpu").probabilities(np.zeros((1, 2)))
+    exact = refer(head, np.zeros((1, 2), np.float32))
+    error = np.abs(answer - exact.probabilities).max()
+    assert 1e-6 < error <= exact.probabilities_bound[0, 0] < 0.02
+    assert onnxhead.verify(path).findings == []
+
+
+def test_the_bound_of_the_link_grows_with_the_classes_and_the_largest_probability() -> None:
+    even, uneven = np.full((1, 2**20), 2.0**-20), np.eye(1, 2**20)
+    assert link_bound(even, "softmax") == link_bound(uneven, "sigmoid") == [[1e-6]]
+    assert link_bound(uneven, "softmax") == link_bound(uneven, "ovr") == [[2.0**-4]]
 
 
 @pytest.mark.parametrize(("mmap", "expected"), [(True, "1"), (False, None), ("auto", None)])

@@ -107,18 +107,17 @@ def _check_sample(classify: Answers, head: Head, form: Form) -> Check:
     rows, classes = _sampled_rows(head), sampled_classes(head)
     logits, probabilities = classify(rows)
     exact, bound = refer_logits(head, rows, classes, form)
-    allowed = np.array(link_bound(head.classes))
-    deviations = [
-        deviation(answer, links.probabilities(row, head.link, head.temperature), allowed)
-        for row, answer in zip(logits[:, None], probabilities[:, None], strict=True)
-    ]
+    deviations = []
+    for row, answer in zip(logits[:, None], probabilities[:, None], strict=True):
+        expected = links.probabilities(row, head.link, head.temperature)
+        deviations.append(deviation(answer, expected, link_bound(expected, head.link)))
     return Check(
         len(rows),
         len(classes),
         len(classes) < head.classes,
         deviation(logits[:, classes], exact, bound),
         max(deviations, key=lambda found: found.ratio),
-        float(probabilities_bound(bound, head.temperature, head.classes).max()),
+        float(probabilities_bound(bound, head.temperature).max()),
     )
 
 

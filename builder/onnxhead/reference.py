@@ -10,9 +10,10 @@ In float16 and bfloat16 the same holds with 2**-11 and 2**-8, and each float16 f
 2**-25, half its smallest number. Of float64 only the rounding of the result is left. int8 moves each feature
 by up to half a step, and a step is 1/127 of the row's largest.
 
-The link magnifies an error of the logits at most by 2 / temperature, and adds its own rounding: 1e-6, and
-for more than 281 classes sqrt(classes) * 2**-24, as the rounding errors of a sum grow with the square root of
-its length (Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, 2019).
+The link magnifies an error of the logits at most by 2 / temperature, and adds its own rounding: 1e-6. The sum
+in a softmax of many classes may be off by classes * 2**-24 of itself, and every probability by as much of
+itself: where one class outweighs all others, each of these is added to a number so large that its rounding
+goes one way (Higham, section 4.2). onnxruntime comes to a sixteenth of that.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from onnxhead.encoding import INT8_LIMIT
 from onnxhead.form import DEFAULT, Compute, Form
 from onnxhead.head import Head
 from onnxhead_runtime import links
+from onnxhead_runtime.contract import Link
 
 _UNIT_ROUNDOFF = 2.0**-24
 _SMALLEST_NORMAL = 2.0**-126
@@ -86,11 +88,12 @@ def refer(head: Head, features: NDArray[np.float32], form: Form = DEFAULT) -> Re
         (array([[0.5 , 0.34, 2.41]]), array([[0.116, 0.099, 0.785]]))
     """
     logits, logits_bound = refer_logits(head, features, np.arange(head.classes), form)
+    probabilities = links.probabilities(logits, head.link, head.temperature)
     return Reference(
         logits,
-        links.probabilities(logits, head.link, head.temperature),
+        probabilities,
         logits_bound,
-        probabilities_bound(logits_bound, head.temperature, head.classes),
+        probabilities_bound(logits_bound, head.temperature) + link_bound(probabilities, head.link),
     )
 
 
@@ -125,21 +128,22 @@ def _logits_bound(
     return np.asarray(bound)
 
 
-def probabilities_bound(
-    logits_bound: NDArray[np.float64], temperature: float, classes: int
-) -> NDArray[np.float64]:
-    """Return the bound of every probability of a row, (batch, 1), from those of its logits."""
-    return np.asarray(2 * logits_bound.max(axis=1, keepdims=True) / temperature + link_bound(classes))
+def probabilities_bound(logits_bound: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return how far errors of its logits may move a row's probabilities, (batch, 1)."""
+    return np.asarray(2 * logits_bound.max(axis=1, keepdims=True) / temperature)
 
 
-def link_bound(classes: int) -> float:
-    """Return the bound of probabilities beside what comes from their logits.
+def link_bound(probabilities: NDArray[np.float64], link: Link) -> NDArray[np.float64]:
+    """Return how far the link itself may move a row's probabilities, (batch, 1).
 
     Example:
-        >>> link_bound(100), round(link_bound(10**6), 7)
-        (1e-06, 5.96e-05)
+        >>> link_bound(np.array([[0.5, 0.5]]), "softmax"), link_bound(np.full((1, 10**6), 1e-6), "softmax")
+        (array([[1.e-06]]), array([[1.e-06]]))
     """
-    return max(_LINK_ROUNDING, float(np.sqrt(classes)) * _UNIT_ROUNDOFF)
+    if link == "sigmoid":
+        return np.full((len(probabilities), 1), _LINK_ROUNDING)
+    summed = probabilities.shape[1] * _UNIT_ROUNDOFF * probabilities.max(axis=1, keepdims=True)
+    return np.asarray(np.fmax(_LINK_ROUNDING, summed))
 
 
 def deviation(

@@ -135,8 +135,10 @@ def _check_link(
     path: str,
 ) -> None:
     expected = links.probabilities(logits, metadata.link, metadata.temperature)
-    # exp of a float32 argument z is uncertain by |z| * 2**-24, whatever computes it
+    # exp of a float32 argument z is uncertain by |z| * 2**-24, whatever computes it, and a sum of C terms by
+    # C * 2**-24 of itself
     tolerance = 1e-5 + np.abs(logits.astype(np.float64)) / metadata.temperature * 2.0**-22
+    tolerance += expected.shape[1] * 2.0**-24 * expected.max(axis=1, keepdims=True)
     wrong = np.abs(probabilities - expected) > tolerance
     if wrong.any():
         raise ModelError(
