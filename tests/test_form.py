@@ -76,7 +76,10 @@ def test_what_no_runtime_loads_is_refused(values, message) -> None:
 )
 def test_a_target_gets_what_it_loads(target, opset, ir_version) -> None:
     assert form_for(target) == Form(opset, ir_version)
-    assert form_for(f" {target} ") == Form(opset, ir_version)
+    assert form_for(f" {target.upper()} ") == Form(opset, ir_version)
+    form = Form(weights="float16", top_k=3)
+    if opset > 12:
+        assert form_for(target, form) == form
 
 
 def test_no_release_gets_more_than_it_loads() -> None:
@@ -86,11 +89,28 @@ def test_no_release_gets_more_than_it_loads() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "precision"),
+    [
+        ("tract", {"weights": "bfloat16"}),
+        ("tract", {"compute": "float64"}),
+        ("openvino", {"compute": "float64"}),
+        ("tensorrt", {"weights": "int8"}),
+        ("onnxruntime-web", {"compute": "bfloat16"}),
+    ],
+)
+def test_a_target_that_does_not_run_a_precision_is_refused(target, precision) -> None:
+    with pytest.raises(
+        WriteError, match=f"{target} does not run a head in .*: build it with other --weights"
+    ):
+        form_for(target, Form(**precision))
+
+
+@pytest.mark.parametrize(
     "target", ["", "onnx", "openvino==2024", "onnxruntime==new", "onnxruntime==0.5", "tract 1"]
 )
 def test_an_unknown_target_is_refused(target) -> None:
     with pytest.raises(
-        WriteError, match="a target must be onnxruntime==VERSION or one of|must be 1.0 or newer"
+        WriteError, match="a target must be onnxruntime==VERSION, such as|must be 1.0 or newer"
     ):
         form_for(target)
 
@@ -166,9 +186,10 @@ def test_the_form_is_read_back_and_held_to(random_head, tmp_path) -> None:
 def test_every_form_is_shipped(form, random_head, tmp_path) -> None:
     skip_beyond(form)
     path = onnxhead.save(random_head(), tmp_path / "head.onnx", form=form).path
-    bundle = onnxhead.ship(path, "bundle", tmp_path / "out").path
-    assert onnxhead.verify(bundle).findings == []
-    shipped = open_model(bundle / "bundle" / "model.onnx")
+    shipment = onnxhead.ship(path, "bundle", tmp_path / "out")
+    assert onnxhead.verify(shipment.path).findings == []
+    shipped = open_model(shipment.path / "bundle" / "model.onnx")
+    assert shipment.left_out == (("top_probabilities", "top_classes") if form.top_k else ())
     assert shipped.form == dataclasses.replace(form, top_k=None), (
         "clients find the most probable ones themselves"
     )

@@ -1,7 +1,6 @@
 """Models in place: an .onnx file that refers to a weight in somebody's .safetensors file."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +78,8 @@ def test_verify_finds_that_the_weights_have_changed(source, tmp_path) -> None:
     save_file({**OTHERS, "weight": WEIGHT + 1, "bias": BIAS}, source)
     assert onnxhead.verify(path).findings
     source.write_bytes(content[:100])
-    with pytest.raises(ModelError, match=re.escape("weight (7, 5) must have 140 bytes of data")):
-        onnxhead.verify(path)
+    (finding,) = onnxhead.verify(path).findings
+    assert finding.startswith(f"weight (7, 5) must have 140 bytes of data, {source} has ")
     source.unlink()
     with pytest.raises(ModelError, match="which is not there: move both files together"):
         onnxhead.verify(path)
@@ -117,7 +116,7 @@ def test_another_folder_and_links_are_refused(source, tmp_path) -> None:
         onnxhead.save(onnxhead.read(source), tmp_path / "other" / "head.onnx", in_place=True)
     link = tmp_path / "other" / "head.safetensors"
     link.symlink_to(source)
-    with pytest.raises(WriteError, match="which is no link"):
+    with pytest.raises(WriteError, match="refers to a file, .* is a link: build it in the folder of"):
         onnxhead.save(onnxhead.read(link), tmp_path / "other" / "head.onnx", in_place=True)
     assert not (tmp_path / "other" / "head.onnx").exists()
 

@@ -1,6 +1,7 @@
 """Heads in other precisions: weights in half the bytes or a quarter, products in other types."""
 
 import hashlib
+import json
 
 import ml_dtypes
 import numpy as np
@@ -222,11 +223,33 @@ def test_every_precision_is_shipped_with_its_own_tolerances(form, head, tmp_path
 def test_what_needs_a_gpu_is_not_shipped_to_clients(head, tmp_path) -> None:
     path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(compute="bfloat16")).path
     with pytest.raises(
-        ModelError, match="go runs on the CPU, .* is computed in bfloat16, which runs on GPUs only"
+        WriteError, match="onnxruntime on the CPU does not run a head in bfloat16, computed in bfloat16"
     ):
         onnxhead.ship(path, "go", tmp_path / "out")
     for target in ("bundle", "triton"):
         assert onnxhead.verify(onnxhead.ship(path, target, tmp_path / target).path).findings == []
+
+
+def test_a_precision_is_not_shipped_to_what_does_not_run_it(head, tmp_path) -> None:
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(weights="bfloat16")).path
+    with pytest.raises(WriteError, match="tract does not run a head in bfloat16, or not within its bound"):
+        onnxhead.ship(path, "rust-tract", tmp_path / "out")
+    assert onnxhead.ship(path, "rust", tmp_path / "rust").left_out == ()
+
+
+def test_who_does_not_run_a_precision_is_said(head, tmp_path, command) -> None:
+    np.savez(tmp_path / "head.npz", weight=head.weight, bias=head.bias)
+    lines = command("build", "head.npz", "-o", "h.onnx", "--compute", "bfloat16").stdout.splitlines()
+    others = "onnxruntime on the CPU, onnxruntime-web, onnxruntime-node, tract"
+    assert f"not for        {others}" in lines
+    assert not [line for line in lines if "WARNING" in line], "the price says it"
+    lines = command("inspect", "h.onnx").stdout.splitlines()
+    assert "loads in        onnxruntime 1.6 or newer, on a GPU" in lines
+    assert f"obstacle        computed in bfloat16: not run, or not within its bound, by {others}" in lines
+    done = command("run", "h.onnx", json.dumps([0.0] * head.features), status=2)
+    assert "onnxhead inspect says which runtimes load it" in done.stderr
+    lines = command("build", "head.npz", "-o", "g.onnx").stdout.splitlines()
+    assert not [line for line in lines if line.startswith("not for")]
 
 
 @given(

@@ -12,7 +12,7 @@ from onnxhead import precision
 from onnxhead.form import Form
 from onnxhead.model import open_model
 from onnxhead.precision import price
-from onnxhead_runtime.errors import FeaturesError, HeadError
+from onnxhead_runtime.errors import FeaturesError, HeadError, WriteError
 
 ROWS = np.random.default_rng(3).standard_normal((50, 20), np.float32)
 
@@ -76,6 +76,26 @@ def test_a_head_that_does_not_fit_leaves_nothing(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[1.0], [np.nan]], "rows to compare on must be finite, row 1, counted from 0, has NaN or infinity"),
+        ([[3e38]], "rows to compare on must have answers, in float32 logits overflow"),
+        ([[60000.0]], "in float16, computed in float16 logits overflow: .* such as bfloat16"),
+    ],
+)
+def test_rows_without_an_answer_have_no_price(rows, message, tmp_path) -> None:
+    head = onnxhead.Head([[100.0], [1.0]], np.zeros(2))
+    with pytest.raises(FeaturesError, match=message):
+        price(head, Form(compute="float16"), np.array(rows, np.float32), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_room_is_named(head, tmp_path) -> None:
+    with pytest.raises(WriteError, match="must be writable and have room for them: No such file"):
+        price(head, Form(weights="int8"), ROWS, tmp_path / "none")
+
+
 @pytest.fixture
 def source(head, tmp_path) -> None:
     np.savez(tmp_path / "head.npz", weight=head.weight, bias=head.bias)
@@ -86,12 +106,15 @@ def source(head, tmp_path) -> None:
 def test_the_command_prints_the_price_first(command, tmp_path) -> None:
     lines = command("build", "head.npz", "-o", "head.onnx", "--weights", "int8").stdout.splitlines()
     assert lines[0] == "precision      int8"
-    assert lines[1] == "compared       with float32 on 1,000 random rows at the scale of the weight"
+    assert (
+        lines[1]
+        == "compared       with float32 on 1,000 random rows, which say little of yours: give some with --rows"
+    )
     assert re.fullmatch(r"logits         changed by \S+ at most, \S+ on average", lines[2])
     assert re.fullmatch(r"probabilities  changed by \S+ at most, \S+ on average", lines[3])
     assert re.fullmatch(r"labels         \d+\.\d\d% of the rows have another", lines[4])
     assert re.fullmatch(r"size           [\d,]+ bytes, 0\.\d\d of float32", lines[5])
-    assert re.fullmatch(r"speed          \d+\.\d\d of float32, on this CPU", lines[6])
+    assert re.fullmatch(r"speed          \d+\.\d\d times that of float32 on this CPU(, slower)?", lines[6])
     assert lines[8].startswith("source ")
     assert open_model(tmp_path / "head.onnx").form == Form(weights="int8")
     done = command("build", "head.npz", "-o", "g.onnx", "--compute", "bfloat16", "--rows", "rows.npy")
@@ -104,15 +127,40 @@ def test_the_command_prints_the_price_first(command, tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("source")
+def test_rows_that_cannot_be_read_are_named(command, tmp_path) -> None:
+    table = ",".join([*(f"f{i}" for i in range(20)), "id"]) + "\n" + ",".join(["0"] * 21)
+    (tmp_path / "rows.csv").write_text(table)
+    done = command("build", "head.npz", "--weights", "int8", "--rows", "rows.csv", status=2)
+    assert "--rows rows.csv: rows.csv must have 20 columns of features, it has 21: f0, " in done.stderr
+    assert "; write a file with the features alone" in done.stderr
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({f"f{i}": [0.0] for i in range(21)}), tmp_path / "rows.parquet")
+    done = command("build", "head.npz", "--weights", "int8", "--rows", "rows.parquet", status=2)
+    assert "left are 21: write a file with the features alone" in done.stderr
+
+
+@pytest.mark.usefixtures("source")
 def test_too_high_a_price_is_refused_before_anything_is_written(command, tmp_path) -> None:
     before = sorted(tmp_path.iterdir())
     arguments = ("build", "head.npz", "-o", "new/head.onnx", "--weights", "int8", "--rows", "rows.npy")
-    done = command(*arguments, "--max-flips", "-0.1", status=1)
-    assert "at most -0.1 of the rows may change their label (--max-flips)" in done.stderr
+    for share in ("-0.1", "1.5", "nan"):
+        done = command(*arguments, "--max-flips", share, status=2)
+        assert f"--max-flips must be a share of the rows, from 0 to 1, got {share}" in done.stderr
+    np.savez(tmp_path / "head.npz", weight=[[1.0035], [1.003]], bias=np.zeros(2))
+    np.save(tmp_path / "rows.npy", [[1.0], [2.0], [-1.0], [0.0]])
+    arguments = ("build", "head.npz", "-o", "new/head.onnx", "--weights", "bfloat16", "--rows", "rows.npy")
+    before = sorted(tmp_path.iterdir())
+    done = command(*arguments, "--max-flips", "0.2", status=1)
+    assert "labels         25.00% of the rows have another" in done.stdout
+    assert "at most 0.2 of the rows may change their label (--max-flips), 0.25 of 4 rows do" in done.stderr
     assert sorted(tmp_path.iterdir()) == before
     command(*arguments, "--max-flips", "1")
     assert (tmp_path / "new" / "head.onnx").exists()
-    done = command("build", "head.npz", "--max-flips", "0.1", status=2)
-    assert "--rows and --max-flips are for another precision" in done.stderr
+    done = command(*arguments[:-2], "--max-flips", "0.1", status=2)
+    assert "--max-flips must be judged on rows as the head will get" in done.stderr
+    for exact in ((), ("--compute", "float64")):
+        done = command("build", "head.npz", *exact, "--rows", "rows.npy", status=2)
+        assert "--rows and --max-flips are for another precision than float32" in done.stderr
     done = command("build", "head.npz", "--weights", "int4", status=2)
     assert "weights must be one of float32, float16, bfloat16, int8, got 'int4'" in done.stderr

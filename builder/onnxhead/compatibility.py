@@ -1,4 +1,4 @@
-"""Which onnxruntime loads which file: the newest IR version and opset of each release.
+"""Which runtime loads which file: the newest IR version and opset of each onnxruntime, and precisions.
 
 Up to 1.14 from onnxruntime's own table of versions; from 1.15 on `make compat` loads a file at each limit and
 files beyond it in every release of this table. A release that is left out counts as the one before it.
@@ -7,9 +7,10 @@ files beyond it in every release of this table. A release that is left out count
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
-from onnxhead.form import Form
+from onnxhead.form import DEFAULT, Form
 from onnxhead_runtime.errors import WriteError
 
 
@@ -40,34 +41,68 @@ RELEASES = (
 
 # other runtimes that load the default form
 RUNTIMES = ("onnxruntime-web", "onnxruntime-node", "openvino", "tensorrt", "tract")
+ON_CPU = "onnxruntime on the CPU"
+# Who refuses a precision, or answers beyond its bound, by `Form.precision_kind`. `make compat` tries all but
+# TensorRT, whose table of operators says that it has no MatMulInteger, and makes float32 of float64.
+_REFUSED: dict[str, tuple[str, ...]] = {
+    "bfloat16": ("tract",),
+    "int8": ("tensorrt",),
+    "computed in float16": ("tract",),
+    "computed in bfloat16": (ON_CPU, "onnxruntime-web", "onnxruntime-node", "tract"),
+    "computed in float64": ("openvino", "tensorrt", "tract"),
+}
 
 
-def form_for(target: str) -> Form:
-    """Return the form that a runtime loads: the default, or for an old onnxruntime an older one.
+def refusing_runtimes(form: Form) -> tuple[str, ...]:
+    """Return which runtimes do not run a precision, or not within its bound.
+
+    Example:
+        >>> refusing_runtimes(Form()), refusing_runtimes(Form(weights="bfloat16"))
+        ((), ('tract',))
+    """
+    return _REFUSED.get(form.precision_kind, ())
+
+
+def check_runtime(name: str, form: Form) -> None:
+    """Raise WriteError for a runtime that does not run a precision."""
+    if name in refusing_runtimes(form):
+        raise WriteError(
+            f"{name} does not run a head in {form.precision}, or not within its bound (docs/runtimes.md): "
+            "build it with other --weights or --compute"
+        )
+
+
+def form_for(target: str, form: Form = DEFAULT) -> Form:
+    """Return the form that a runtime loads: the newest opset and IR version that it has, up to the default.
 
     Args:
         target: `onnxruntime==VERSION`, or one of `RUNTIMES`.
+        form: Precision and outputs.
 
     Raises:
-        WriteError: The target is unknown, or the version is older than 1.0.
+        WriteError: The target is unknown, the version is older than 1.0, or the runtime does not run the
+            precision.
 
     Example:
         >>> form_for("onnxruntime==1.5").opset, form_for("openvino").opset
         (12, 13)
     """
-    name, _, version = target.strip().partition("==")
+    name, _, version = target.strip().lower().partition("==")
     if name in RUNTIMES and not version:
-        return Form()
+        check_runtime(name, form)
+        return form
     if name != "onnxruntime" or (version and not re.fullmatch(r"\d+(\.\d+){1,2}", version)):
         raise WriteError(
-            f"a target must be onnxruntime==VERSION or one of {', '.join(RUNTIMES)}, got {target!r}: --opset "
-            "and --ir say what any other needs"
+            f"a target must be onnxruntime==VERSION, such as onnxruntime==1.16, or one of "
+            f"{', '.join(RUNTIMES)}, got {target!r}: --opset and --ir say what any other needs"
         )
     known = [one for one in RELEASES if not version or _number(one.version) <= _number(version)]
     if not known:
         raise WriteError(f"onnxruntime must be 1.0 or newer to load a model, got {version}")
     newest = known[-1]
-    return Form(min(Form.opset, newest.opset), min(Form.ir_version, newest.ir_version))
+    return replace(
+        form, opset=min(Form.opset, newest.opset), ir_version=min(Form.ir_version, newest.ir_version)
+    )
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -52,7 +52,12 @@ def check_external(tensor: TensorProto, path: Path) -> None:
             f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location!r}"
         )
     data = path.with_name(location)
-    if data.is_symlink() or not data.is_file():
+    if data.is_symlink():
+        raise ModelError(
+            f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location}, "
+            "which is a link: put the file itself there"
+        )
+    if not data.is_file():
         raise ModelError(
             f"external data must be a file in the model's folder, {path} keeps {tensor.name} in {location}, "
             "which is not there: move both files together"

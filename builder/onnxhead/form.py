@@ -81,6 +81,11 @@ class Form:
         return self.weights if self.compute in _HALVES else "float32"
 
     @property
+    def precision_kind(self) -> str:
+        """What sets it apart from float32: what the weight is kept in, or what W f + b is computed in."""
+        return self.weights if self.compute == "float32" else f"computed in {self.compute}"
+
+    @property
     def precision(self) -> str:
         """What the weight is kept in and W f + b computed in, in words."""
         return self.weights if self.compute == "float32" else f"{self.weights}, computed in {self.compute}"

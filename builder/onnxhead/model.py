@@ -188,11 +188,15 @@ class ModelFile:
         return scan(self.weight, self.bias, self.form.bias)
 
     def damages(self) -> list[str]:
-        """Compare the hashes that the file states with its content; one sentence per difference."""
-        stated = self.metadata.weights_sha256
+        """Compare the hashes that the file states with its content; one sentence per difference.
+
+        Raises:
+            ModelError: onnxhead did not build the file, or its metadata or its form are malformed.
+        """
+        stated, _ = self.metadata.weights_sha256, self.form
         try:
             digest, weight_digest = self.scan.sha256, self.scan.weight_sha256
-        except HeadError as error:
+        except (HeadError, ModelError) as error:
             return [str(error)]
         found = [
             f"the SHA-256 of {path.name} begins with {weight_digest[:12]}, its name states another"
@@ -228,7 +232,11 @@ class ModelFile:
         length = dtype.itemsize * math.prod(shape)
         data = read_external(tensor, self.path, length) if is_external(tensor) else tensor.raw_data
         if len(data) != length:
-            raise ModelError(f"{name} {shape} must have {length} bytes of data, {self.path} has {len(data)}")
+            place = self.path.with_name(location_of(tensor)) if is_external(tensor) else self.path
+            raise ModelError(
+                f"{name} {shape} must have {length} bytes of data, {place} has {len(data)}: copy it again, "
+                "or build it again"
+            )
         return np.frombuffer(data, dtype).reshape(shape)
 
 

@@ -6,25 +6,27 @@ from collections.abc import Iterator
 
 import onnx
 
-from onnxhead.compatibility import RELEASES, oldest_onnxruntime
+from onnxhead.compatibility import RELEASES, oldest_onnxruntime, refusing_runtimes
 from onnxhead.form import Form
 
 _CLASSICAL = "ai.onnx.ml"
 _LARGEST_BYTES = 2 * 2**30
 
 
-def find_obstacles(model: onnx.ModelProto, size_bytes: int) -> list[str]:
+def find_obstacles(model: onnx.ModelProto, size_bytes: int, form: Form | None = None) -> list[str]:
     """Return one sentence per obstacle, none for a file in the default form.
 
     Args:
         model: Any ONNX model.
         size_bytes: Its size with its external data.
+        form: How it is written; None for a file that onnxhead did not build.
 
     Example:
         >>> find_obstacles(onnx.load("models/abc.onnx"), 500)
         []
     """
-    return [*_operators(model), *_outputs(model), *_versions(model), *_size(size_bytes)]
+    precision = [] if form is None else _precision(form)
+    return [*_operators(model), *_outputs(model), *_versions(model), *precision, *_size(size_bytes)]
 
 
 def _operators(model: onnx.ModelProto) -> Iterator[str]:
@@ -62,6 +64,12 @@ def _versions(model: onnx.ModelProto) -> Iterator[str]:
         yield f"{written}: no onnxruntime from {versions[0]} to {versions[-1]} loads it"
     elif usual and versions.index(oldest) > versions.index(usual):
         yield f"{written}: onnxruntime before {oldest} refuses it"
+
+
+def _precision(form: Form) -> Iterator[str]:
+    refusing = refusing_runtimes(form)
+    if refusing:
+        yield f"{form.precision_kind}: not run, or not within its bound, by {', '.join(refusing)}"
 
 
 def _size(size_bytes: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import tempfile
 import time
@@ -17,9 +18,10 @@ from onnxhead.encoding import Storage, round_to
 from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.rows import usual_rows
+from onnxhead.scratch import scratch
 from onnxhead.storage import save
 from onnxhead_runtime import links
-from onnxhead_runtime.errors import FeaturesError
+from onnxhead_runtime.errors import FeaturesError, WriteError
 
 _ROWS = 1000
 _ANSWERS = 2**22  # of one block: rows by classes
@@ -71,7 +73,7 @@ def price(
     Raises:
         HeadError: The form cannot hold the head.
         WriteError: The folder cannot be written.
-        FeaturesError: There are no rows.
+        FeaturesError: There are no rows, or one has no answer in one of the two forms.
         ProviderError: onnxruntime is missing.
 
     Example:
@@ -84,15 +86,32 @@ def price(
         rows = usual_rows(head.matrix.largest.max(), head.features, head.temperature, _ROWS)
     if not len(rows):
         raise FeaturesError("rows to compare on must be at least one, got none")
+    undefined = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if undefined.size:
+        raise FeaturesError(
+            f"rows to compare on must be finite, row {undefined[0]}, counted from 0, has NaN or infinity"
+        )
     plain = replace(form, weights="float32", compute="float32", top_k=None)
-    with tempfile.TemporaryDirectory(prefix=".onnxhead-price.", dir=folder) as temporary:
-        whole = save(head, Path(temporary) / "whole.onnx", form=plain)
-        other = save(head, Path(temporary) / "other.onnx", form=form)
+    with _scratch(folder or Path(tempfile.gettempdir())) as temporary:
+        whole = save(head, temporary / "whole.onnx", form=plain)
+        other = save(head, temporary / "other.onnx", form=form)
         before = open_answers(whole.path, plain)
         is_for_gpus = form.compute in ("float16", "bfloat16")
         after = _rounded_answers(head, form.bias) if is_for_gpus else open_answers(other.path, form)
         speed = None if is_for_gpus else _speed(rows, before, after, head)
-        return _compare(rows, before, after, head, (whole.size_bytes, other.size_bytes), speed)
+        return _compare(rows, before, after, head, form, (whole.size_bytes, other.size_bytes), speed)
+
+
+@contextlib.contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    try:
+        with scratch(parent, "price") as folder:
+            yield folder
+    except OSError as cause:
+        raise WriteError(
+            f"to work out a price both models are written to a folder, {parent} must be writable and have "
+            f"room for them: {cause.strerror or cause}"
+        ) from cause
 
 
 def is_exact(form: Form) -> bool:
@@ -105,7 +124,8 @@ def _rounded_answers(head: Head, kind: Storage) -> Answers:
     kept = head.stored_as(kind, kind)
 
     def call(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        logits = round_to(round_to(rows, kind) @ kept.weight.T + kept.bias, kind)
+        with np.errstate(invalid="ignore", over="ignore"):
+            logits = round_to(round_to(rows, kind) @ kept.weight.T + kept.bias, kind)
         return logits, links.probabilities(logits, head.link, head.temperature).astype(np.float32)
 
     return call
@@ -116,12 +136,15 @@ def _compare(
     before: Answers,
     after: Answers,
     head: Head,
+    form: Form,
     sizes: tuple[int, int],
     speed: float | None,
 ) -> Price:
     largest, sums, flips = np.zeros(2), np.zeros(2), 0
     for block in _blocks(rows, head.classes):
         old, new = before(block), after(block)
+        _check_answers(old[0], "float32")
+        _check_answers(new[0], form.precision)
         changes = [np.abs(a.astype(np.float64) - b) for a, b in zip(old, new, strict=True)]
         largest = np.maximum(largest, [change.max() for change in changes])
         sums += [change.sum() for change in changes]
@@ -138,6 +161,14 @@ def _compare(
         float32_bytes=sizes[0],
         speed=speed,
     )
+
+
+def _check_answers(logits: NDArray[np.float32], precision: str) -> None:
+    if not np.isfinite(logits).all():
+        raise FeaturesError(
+            f"rows to compare on must have answers, in {precision} logits overflow: take rows of usual size, "
+            "or a precision with a larger range, such as bfloat16"
+        )
 
 
 def _decisions(answer: tuple[NDArray[np.float32], NDArray[np.float32]], head: Head) -> NDArray[np.intp]:

@@ -41,7 +41,7 @@ class Report:
     Attributes:
         path: The .onnx file.
         data_path: The data file beside it that holds the weight, or None where the weight is inside.
-        size_bytes: The size of both.
+        size_bytes: The size of what was written: both, or in place the .onnx file alone.
         sha256: Hexadecimal SHA-256 of the .onnx file.
         origin: Where the head came from.
         folding: What was folded into weight and bias, and with what error; None where they were found so.
@@ -109,6 +109,8 @@ def save(
         raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
     _check_name(target)
+    if in_place:
+        check_in_place(form)
     head = head.stored_as(form.weights, form.bias)
     places = _places(head, target) if in_place else None
     try:
@@ -123,6 +125,15 @@ def save(
             f"a model must be saved to a folder that is writable and has room, {target} was not written and "
             f"what was there is unchanged: {cause.strerror or cause}"
         ) from cause
+
+
+def check_in_place(form: Form) -> None:
+    """Raise WriteError for a form whose weight is not as it lies in a file of float32."""
+    if form.weights != "float32":
+        raise WriteError(
+            f"a model in place refers to float32 weights, got weights in {form.weights}: save it without "
+            "in_place (--in-place), or in float32"
+        )
 
 
 def _check_name(target: Path) -> None:
@@ -151,10 +162,15 @@ def _places(head: Head, target: Path) -> tuple[Place, Place | None]:
 
 def _place(stored: Stored, target: Path) -> Place:
     path = stored.path
-    if path.is_symlink() or path.parent.resolve() != target.parent.resolve():
+    if path.is_symlink():
         raise WriteError(
-            "a model in place lies in the folder of the file that it refers to, which is no link, "
-            f"{target} does not lie beside {path}: give a file in that folder (-o), or copy the weights"
+            f"a model in place refers to a file, {path} is a link: build it in the folder of "
+            f"{path.resolve()}, or copy that here"
+        )
+    if path.parent.resolve() != target.parent.resolve():
+        raise WriteError(
+            f"a model in place lies in the folder of the file that it refers to, {target} does not lie "
+            f"beside {path}: give a file in that folder (-o), or copy the weights"
         )
     _check_text(path)
     return Place(path.name, stored.offset)
@@ -167,12 +183,13 @@ def _replace(
     places: tuple[Place, Place | None] | None,
     progress: Progress | None,
 ) -> Report:
-    data_path = None
+    data_path, data_bytes = None, 0
     if places:
         data_path = target.with_name(places[0].location)
         found = scan(head.matrix, head.bias, progress=progress)
     elif head.matrix.stored_bytes >= EXTERNAL_THRESHOLD_BYTES:
         data_path, found = _write_data(head, target, form, progress)
+        data_bytes = head.matrix.stored_bytes
         places = Place(data_path.name, 0), None
     else:
         found = scan(head.matrix, head.bias, form.bias)
@@ -189,11 +206,10 @@ def _replace(
             )
         Path(file.name).replace(target)
     _sync_folder(target.parent)
-    size = len(content) + (head.matrix.stored_bytes if data_path else 0)
     return Report(
         path=target,
         data_path=data_path,
-        size_bytes=size,
+        size_bytes=len(content) + data_bytes,
         sha256=hashlib.sha256(content).hexdigest(),
         origin=head.origin,
         folding=head.folding,

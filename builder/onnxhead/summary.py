@@ -12,8 +12,10 @@ from onnxhead.compatibility import oldest_onnxruntime
 from onnxhead.form import Form
 from onnxhead.model import ModelFile, open_model
 from onnxhead.obstacles import find_obstacles
+from onnxhead.sources.onnx_graph import Graph
+from onnxhead.sources.onnx_layers import last_layers
 from onnxhead_runtime.contract import Label, Link, Metadata
-from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.errors import ModelError, OnnxHeadError
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Summary:
         weights_sha256: The hash of the weights; None where the file does not say.
         oldest_onnxruntime: The oldest release that loads the file; None if none is known to, and for files
             with operators beyond ai.onnx.
+        has_linear_layer: Whether `read` could take a head from it: the last one.
         obstacles: Which runtimes refuse the file or leave its nodes on the CPU, and why, one sentence each.
     """
 
@@ -69,6 +72,7 @@ class Summary:
     form: Form | None
     weights_sha256: str | None
     oldest_onnxruntime: str | None
+    has_linear_layer: bool
     obstacles: list[str]
 
 
@@ -88,6 +92,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
     metadata = _metadata(model)
     opsets = {entry.domain: entry.version for entry in model.proto.opset_import}
     opset = opsets.pop("", 0) or opsets.pop("ai.onnx", 0)
+    form = model.form if metadata else None
     size = model.size_bytes + sum(path.stat().st_size for path in model.data_paths)
     return Summary(
         path=model.path,
@@ -103,10 +108,11 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
         labels=metadata.labels if metadata else None,
         link=metadata.link if metadata else None,
         temperature=metadata.temperature if metadata else None,
-        form=model.form if metadata else None,
+        form=form,
         weights_sha256=metadata.weights_sha256 if metadata else None,
         oldest_onnxruntime=oldest_onnxruntime(model.proto.ir_version, opset) if not opsets else None,
-        obstacles=find_obstacles(model.proto, size),
+        has_linear_layer=_has_linear_layer(model),
+        obstacles=find_obstacles(model.proto, size, form),
     )
 
 
@@ -116,6 +122,13 @@ def _metadata(model: ModelFile) -> Metadata | None:
         return None
     model.head()
     return model.metadata
+
+
+def _has_linear_layer(model: ModelFile) -> bool:
+    try:
+        return bool(last_layers(Graph(model)))
+    except OnnxHeadError:
+        return False
 
 
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:

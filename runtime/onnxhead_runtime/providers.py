@@ -187,7 +187,10 @@ def _open_cpu(ort: ModuleType, path: str, make_options: Callable[[], Any]) -> An
     try:
         return ort.InferenceSession(path, make_options(), providers=[CPU.name], enable_fallback=0)
     except Exception as cause:  # onnxruntime's exceptions have no public base
-        raise ModelError(f"onnxruntime {ort.__version__} refuses {path}: {one_line(cause)}") from cause
+        raise ModelError(
+            f"onnxruntime {ort.__version__} refuses {path}: {one_line(cause)}; onnxhead inspect says which "
+            "runtimes load it, onnxhead verify whether it is damaged"
+        ) from cause
 
 
 def _open_cuda(

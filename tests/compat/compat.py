@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 import onnxhead
 from onnxhead import storage
-from onnxhead.compatibility import RELEASES, RUNTIMES, form_for
+from onnxhead.compatibility import RELEASES, RUNTIMES, form_for, refusing_runtimes
 from onnxhead.form import Form
 from onnxhead.reference import refer
 from onnxhead_runtime.contract import LINKS
@@ -58,6 +58,7 @@ def main(folder: Path) -> None:
         table[other] = run("load_elsewhere.py", folder, [other, "numpy"], None, models, other)
     run("cuda_without_gpu.py", folder, ["onnxruntime-gpu"], wheel, models)
     found = {name: answers for name, answers in table.items() if answers}
+    check_refusals(found)
     forms = {f"{opset} / {ir_version}": f"form-{opset}-{ir_version}" for opset, ir_version in FORMS}
     precisions = {name: f"precision-{name}" for name in PRECISIONS}
     for block, columns in (("matrix", forms), ("precisions", precisions)):
@@ -65,6 +66,15 @@ def main(folder: Path) -> None:
         print("\n".join(lines))
         if all(table.values()):
             replace_block(ROOT / "docs/runtimes.md", block, lines)
+
+
+def check_refusals(found: dict[str, dict[str, str]]) -> None:
+    """Fail where `compatibility` says of a runtime and a precision what it does not do."""
+    for runtime, answers in found.items():
+        for name, form in PRECISIONS.items():
+            is_run, is_refused = answers[f"precision-{name}"] == "yes", runtime in refusing_runtimes(form)
+            if is_run == is_refused:
+                raise SystemExit(f"FAILED: {runtime} {'runs' if is_run else 'does not run'} {name}")
 
 
 def write_models(folder: Path) -> None:

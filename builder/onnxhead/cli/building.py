@@ -25,8 +25,8 @@ from onnxhead.reliability import check_picture, draw
 from onnxhead.shipping import prepare, write
 from onnxhead.shipping.targets import TARGETS
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
-from onnxhead.storage import Report
-from onnxhead_runtime.errors import SourceError, VerificationError, WriteError
+from onnxhead.storage import Report, check_in_place
+from onnxhead_runtime.errors import FeaturesError, SourceError, VerificationError, WriteError
 from onnxhead_runtime.rows import read_features
 
 WeightKey = Annotated[str | None, typer.Option(help="Which array of the source is the weight.")]
@@ -97,7 +97,7 @@ def build(
     ] = None,
     max_flips: Annotated[
         float | None,
-        typer.Option(help="Refuse where a larger share of the rows changes its label, such as 0.001."),
+        typer.Option(help="Refuse where a larger share of --rows changes its label, such as 0.001."),
     ] = None,
     in_place: Annotated[
         bool,
@@ -109,12 +109,11 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build a model from a head's weight and bias, verify it and write it."""
-    form = replace(
-        _form(runtime, opset, ir_version),
-        top_k=top_k,
-        weights=cast(Storage, weights),
-        compute=cast(Compute, compute),
-    )
+    precision = Form(weights=cast(Storage, weights), compute=cast(Compute, compute))
+    form = replace(_form(precision, runtime, opset, ir_version), top_k=top_k)
+    if in_place:
+        check_in_place(form)
+    _check_price_options(form, rows, max_flips)
     head = onnxhead.read(
         source[0] if len(source) == 1 else source,
         labels=_labels(labels, labels_file),
@@ -129,10 +128,13 @@ def build(
     folder = Path("models") if head.stored is None or not in_place else head.stored[0].path.parent
     target = output or folder / f"{source[0].resolve().stem}.onnx"
     _check_source_stays(source[0], target)
-    cost = _price(head, form, target, rows, max_flips)
-    if cost and not as_json:
-        print_lines(display.price_lines(cost, form, rows))
-    report = _save(head, target, form, in_place)
+    with ended_by_signals():  # what is unfinished is removed
+        cost = None if is_exact(form) else _price(head, form, target, rows)
+        if cost and not as_json:
+            print_lines(display.price_lines(cost, form, rows))
+        if cost and max_flips is not None:
+            _check_flips(cost, max_flips, target)
+        report = _save(head, target, form, in_place)
     if as_json:
         print_json({**dataclasses.asdict(report), "price": cost and dataclasses.asdict(cost)})
     else:
@@ -212,33 +214,51 @@ def ship(
         print_lines(line for shipment in shipments for line in display.shipment_lines(shipment))
 
 
-def _price(head: Head, form: Form, target: Path, rows: str | None, max_flips: float | None) -> Price | None:
-    """Return what a form costs, or None for one that costs nothing; raise where it is too much."""
-    if is_exact(form):
-        if rows is not None or max_flips is not None:
-            raise WriteError(
-                "--rows and --max-flips are for another precision: give --weights or --compute too"
-            )
-        return None
+def _check_price_options(form: Form, rows: str | None, max_flips: float | None) -> None:
+    if is_exact(form) and (rows is not None or max_flips is not None):
+        raise WriteError(
+            f"--rows and --max-flips are for another precision than {form.precision}: give --weights or "
+            "--compute with one, or leave them out"
+        )
+    if max_flips is not None and not 0 <= max_flips <= 1:
+        raise WriteError(f"--max-flips must be a share of the rows, from 0 to 1, got {max_flips:g}")
+    if max_flips is not None and rows is None:
+        raise WriteError(
+            "--max-flips must be judged on rows as the head will get, since random ones say little of them: "
+            "give some with --rows FILE"
+        )
+
+
+def _price(head: Head, form: Form, target: Path, rows: str | None) -> Price:
     folder = next((parent for parent in target.parents if parent.is_dir()), None)
-    batch = None if rows is None else read_features(rows, head.features)
-    cost = price(head, form, batch, folder)
-    if max_flips is not None and cost.flips > max_flips:
+    if rows is None:
+        return price(head, form, folder=folder)
+    try:
+        return price(head, form, read_features(rows, head.features), folder)
+    except FeaturesError as error:
+        raise FeaturesError(f"--rows {rows}: {error}") from error
+
+
+def _check_flips(cost: Price, max_flips: float, target: Path) -> None:
+    if cost.flips > max_flips:
         raise VerificationError(
             f"at most {max_flips:g} of the rows may change their label (--max-flips), {cost.flips:.4g} of "
             f"{cost.rows:,} rows do; {target} was not written: take a precision that keeps more"
         )
-    return cost
 
 
-def _form(runtime: str | None, opset: int | None, ir_version: int | None) -> Form:
+def _form(precision: Form, runtime: str | None, opset: int | None, ir_version: int | None) -> Form:
     if runtime is not None:
         if opset is not None or ir_version is not None:
             raise WriteError(
                 "--target chooses opset and IR version, got --opset or --ir too: give one of them"
             )
-        return form_for(runtime)
-    return Form(Form.opset if opset is None else opset, Form.ir_version if ir_version is None else ir_version)
+        return form_for(runtime, precision)
+    return replace(
+        precision,
+        opset=Form.opset if opset is None else opset,
+        ir_version=Form.ir_version if ir_version is None else ir_version,
+    )
 
 
 def _form_of(source: Path) -> Form:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from onnxhead.calibration import Calibration
 from onnxhead.check import Check
+from onnxhead.compatibility import refusing_runtimes
 from onnxhead.display.text import count, label_list, link_text, plain, table
 from onnxhead.form import Form
 from onnxhead.head import Folding
-from onnxhead.precision import Price
+from onnxhead.precision import Price, is_exact
 from onnxhead.shipping import Shipment
 from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.shipping.targets import TARGETS
@@ -29,7 +30,8 @@ def report_lines(report: Report) -> Iterator[str]:
             ("labels", label_list(report.labels)),
             ("link", link_text(report.link, report.temperature)),
             ("largest error", f"against float64: {report.check}"),
-            *_warning_rows(report.check),
+            *_warning_rows(report.check, report.form),
+            *_refusal_rows(report.form),
             ("file", f"{plain(str(report.path))} ({report.size_bytes:,} bytes)"),
             *([("data file", plain(str(report.data_path)))] if report.data_path else []),
             ("sha256", report.sha256),
@@ -39,7 +41,11 @@ def report_lines(report: Report) -> Iterator[str]:
 
 def price_lines(price: Price, form: Form, rows: str | None) -> Iterator[str]:
     """Say what a precision costs, beside float32."""
-    source = "random rows at the scale of the weight" if rows is None else f"rows of {plain(rows)}"
+    source = (
+        "random rows, which say little of yours: give some with --rows"
+        if rows is None
+        else f"rows of {plain(rows)}"
+    )
     share = price.size_bytes / price.float32_bytes
     yield from table(
         [
@@ -60,7 +66,9 @@ def _change(largest: float, mean: float) -> str:
 
 
 def _speed(price: Price) -> str:
-    return f"{price.speed:.2f} of float32, on this CPU" if price.speed else "not measured: it is for GPUs"
+    if not price.speed:
+        return "not measured: it is for GPUs"
+    return f"{price.speed:.2f} times that of float32 on this CPU{', slower' if price.speed < 0.9 else ''}"
 
 
 def shipment_lines(shipment: Shipment) -> Iterator[str]:
@@ -69,6 +77,7 @@ def shipment_lines(shipment: Shipment) -> Iterator[str]:
     yield from table(
         [
             ("project", f"{plain(str(shipment.path))} ({TARGETS[shipment.target].description})"),
+            *([("left out", ", ".join(shipment.left_out))] if shipment.left_out else []),
             ("vectors", vectors),
             ("largest error", f"against float64: {shipment.check}"),
             *([("signature", SIGNATURE)] if shipment.signed else []),
@@ -100,10 +109,17 @@ def _folding_rows(folding: Folding | None) -> Iterator[tuple[str, str]]:
         yield "source error", f"against the source itself: {listed}, on {folding.rows} random rows"
 
 
-def _warning_rows(check: Check) -> Iterator[tuple[str, str]]:
-    if check.uncertainty > _LARGEST_UNCERTAINTY:
+def _warning_rows(check: Check, form: Form) -> Iterator[tuple[str, str]]:
+    # what another precision costs on rows is said by its price
+    if check.uncertainty > _LARGEST_UNCERTAINTY and is_exact(form):
         yield (
             "WARNING",
             f"near a decision float32 may change probabilities by {min(check.uncertainty, 1):.2g}, as "
             "features or weights are far from zero: center and scale the features, and fit the head on those",
         )
+
+
+def _refusal_rows(form: Form) -> Iterator[tuple[str, str]]:
+    refusing = refusing_runtimes(form)
+    if refusing:
+        yield "not for", ", ".join(refusing)

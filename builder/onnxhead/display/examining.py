@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from onnxhead.compatibility import ON_CPU, refusing_runtimes
 from onnxhead.display.text import label_list, link_text, plain, table
 from onnxhead.doctor import Diagnosis
 from onnxhead.shipping.signing import SIGNATURE
@@ -14,7 +15,6 @@ from onnxhead.verification import Verification
 def summary_lines(summary: Summary) -> Iterator[str]:
     """Say what is in a model file."""
     ours = summary.link is not None
-    oldest = summary.oldest_onnxruntime
     data = "".join(f" + {plain(path.name)}" for path in summary.data_paths)
     yield from table(
         [
@@ -28,16 +28,22 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             ("link", link_text(str(summary.link), summary.temperature or 1) if ours else "not stated"),
             ("weights sha256", summary.weights_sha256 or "not stated"),
             ("file sha256", summary.sha256),
-            (
-                "loads in",
-                f"onnxruntime {oldest} or newer, also in Node and browsers" if oldest else "-",
-            ),
+            ("loads in", _runtimes(summary)),
             *([("beside ai.onnx", plain(", ".join(summary.other_domains)))] if summary.other_domains else []),
             *(("obstacle", plain(obstacle)) for obstacle in summary.obstacles),
         ]
     )
-    if summary.obstacles and not ours:
+    if summary.obstacles and summary.has_linear_layer and not ours:
         yield f"without them: onnxhead build {plain(str(summary.path))}, of its last linear layer"
+
+
+def _runtimes(summary: Summary) -> str:
+    oldest = summary.oldest_onnxruntime
+    if oldest is None:
+        return "onnxruntime builds that have those operators" if summary.other_domains else "none known"
+    is_for_gpus = summary.form is not None and ON_CPU in refusing_runtimes(summary.form)
+    elsewhere = "on a GPU" if is_for_gpus else "also in Node and browsers"
+    return f"onnxruntime {oldest} or newer, {elsewhere}"
 
 
 def verification_lines(verification: Verification) -> Iterator[str]:

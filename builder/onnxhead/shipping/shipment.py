@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnxhead.check import Check, check_model
+from onnxhead.compatibility import check_runtime
 from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.model import ModelFile, open_model
+from onnxhead.scratch import scratch
 from onnxhead.shipping.bundle import BUNDLE, MODEL, answer_findings, write_bundle, write_sums
 from onnxhead.shipping.signing import check_key
 from onnxhead.shipping.signing import sign as sign_bundle
 from onnxhead.shipping.targets import CLIENTS, TARGETS
 from onnxhead.shipping.vectors import make_cases
 from onnxhead.storage import save
+from onnxhead_runtime.contract import TOP_CLASSES, TOP_PROBABILITIES
 from onnxhead_runtime.errors import ModelError, OnnxHeadError, VerificationError, WriteError
 
 
@@ -33,6 +35,7 @@ class Shipment:
         rows: How many rows they have in all.
         check: The comparison of the model's answers with float64.
         signed: Whether the bundle is signed.
+        left_out: Outputs of the model that the clients do not use, and that the shipped one does not have.
         commands: What a user types in the folder to build and test it.
     """
 
@@ -42,6 +45,7 @@ class Shipment:
     rows: int
     check: Check
     signed: bool
+    left_out: tuple[str, ...]
     commands: tuple[str, ...]
 
 
@@ -113,11 +117,7 @@ def prepare(
         raise ModelError(f"a model to ship must be as it was built, {opened.path}: {'; '.join(damages)}")
     if not opened.path.stem.isprintable():
         raise ModelError(f"a model to ship must have a printable name, got {opened.path.name!r}: rename it")
-    if opened.form.compute == "bfloat16" and not TARGETS[target].is_for_gpus:
-        raise ModelError(
-            f"{target} runs on the CPU, {opened.path} is computed in bfloat16, which runs on GPUs only: ship "
-            "it to triton or bundle, or build it with --weights bfloat16, which runs everywhere"
-        )
+    check_runtime(TARGETS[target].runtime, opened.form)
     TARGETS[target].check_head(head)
     if key is not None:
         check_key(key)
@@ -130,9 +130,9 @@ def write(order: Order) -> Shipment:
     cases = make_cases(order.head, order.model.form)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".onnxhead-ship.", dir=path.parent) as temporary:
-            model = _gather(order, Path(temporary))
-            project = Path(temporary) / "project"
+        with scratch(path.parent, "ship") as temporary:
+            model = _gather(order, temporary)
+            project = temporary / "project"
             _copy(CLIENTS / order.target, project)
             bundle = project / BUNDLE
             write_bundle(model, order.head, cases, bundle)
@@ -151,7 +151,9 @@ def write(order: Order) -> Shipment:
             f"{cause.strerror or cause}"
         ) from cause
     rows = sum(len(case.features) for case in cases)
-    return Shipment(path, order.target, len(cases), rows, check, order.key is not None, target.commands)
+    left_out = () if order.model.form.top_k is None else (TOP_PROBABILITIES, TOP_CLASSES)
+    signed = order.key is not None
+    return Shipment(path, order.target, len(cases), rows, check, signed, left_out, target.commands)
 
 
 def _gather(order: Order, folder: Path) -> ModelFile:

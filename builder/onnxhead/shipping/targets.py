@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from onnxhead.compatibility import ON_CPU
 from onnxhead.head import Head
 from onnxhead.shipping.bundle import check_labels
 from onnxhead.shipping.mobile import write_ort
@@ -23,16 +24,17 @@ class Target:
         commands: What its user types in the folder; the first ones build and test.
         add_files: Adds further files to the bundle: called with it, the model's name and its head.
         check_head: Raises ModelError for a head that cannot be shipped there.
-        is_for_gpus: Whether it may run on a GPU.
+        runtime: What runs the model there, as `compatibility` calls it.
     """
 
     description: str
     commands: tuple[str, ...]
     add_files: Callable[[Path, str, Head], None] | None = None
     check_head: Callable[[Head], None] = check_labels
-    is_for_gpus: bool = False
+    runtime: str = ON_CPU
 
 
+_ANY = "onnxruntime"
 _MAVEN = ("mvn package", "java -jar target/onnxhead-client.jar bundle")
 
 # each is a folder of clients/
@@ -53,6 +55,7 @@ TARGETS = {
     "rust-tract": Target(
         "Rust: tract, without any native library",
         ("cargo test", "cargo build --release", "target/release/check"),
+        runtime="tract",
     ),
     "go": Target(
         "Go: onnxruntime_go, which loads libonnxruntime",
@@ -63,7 +66,7 @@ TARGETS = {
     "scala": Target("Scala: com.microsoft.onnxruntime", _MAVEN),
     "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
     "browser": Target("a page for browsers: onnxruntime-web", ("npm install", "npm test")),
-    "triton": Target("a model repository of NVIDIA Triton", (), write_repository, check_lines, True),
+    "triton": Target("a model repository of NVIDIA Triton", (), write_repository, check_lines, _ANY),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),
-    "bundle": Target("the bundle alone, for other languages", (), is_for_gpus=True),
+    "bundle": Target("the bundle alone, for other languages", (), runtime=_ANY),
 }

@@ -62,7 +62,7 @@ def read_features(source: str, width: int) -> NDArray[Any]:
         FeaturesError: As `open_rows`, or a row is not one of `width` numbers.
     """
     blocks, done = [], 0
-    for block in open_rows(source, Selection(width)).blocks(0, _BLOCK_ROWS):
+    for block in open_rows(source, Selection(width, is_fixed=True)).blocks(0, _BLOCK_ROWS):
         for row, reason in block.bad.items():
             raise FeaturesError(
                 f"every row must be one of {width} numbers, row {done + row}, counted from 0, is not: "

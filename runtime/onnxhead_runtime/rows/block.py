@@ -57,11 +57,20 @@ class Selection:
         features: The names of the feature columns: one that holds lists, or one per feature; None to take
             what the source makes plain.
         keep: The names of the columns that are carried through.
+        is_fixed: Whether the user has no way to name columns, for messages.
     """
 
     width: int
     features: Sequence[str] | None = None
     keep: Sequence[str] = ()
+    is_fixed: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it does not fit the columns of a source."""
+        if self.is_fixed:
+            return "write a file with the features alone"
+        return "name them with --features, and those to carry through with --keep"
 
 
 def float32_rows(values: NDArray[Any]) -> tuple[NDArray[np.float32], dict[int, str]]:
@@ -123,8 +132,8 @@ def choose_columns(
     if len(chosen) != selection.width or set(chosen) & set(list_columns):
         raise FeaturesError(
             f"{name} must have one column of lists or {selection.width} columns of numbers as features, "
-            f"{'named' if selection.features else 'left'} are {len(chosen)}: name them with --features, and "
-            f"those to carry through with --keep; it has {_listed(columns)}"
+            f"{'named' if selection.features else 'left'} are {len(chosen)}: "
+            f"{selection.remedy}; it has {_listed(columns)}"
         )
     return chosen
 

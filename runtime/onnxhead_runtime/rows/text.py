@@ -34,7 +34,7 @@ def read_csv(path: Path, selection: Selection) -> Rows:
         named = f": {', '.join(header[:20])}{', ...' * (len(header) > 20)}" if header else ""
         raise FeaturesError(
             f"{path.name} must have {selection.width} columns of features, it has {len(positions)}{named}; "
-            "name the features with --features, and columns to carry through with --keep"
+            f"{selection.remedy}"
         )
 
     def blocks(start: int, size: int) -> Iterator[Block]:
