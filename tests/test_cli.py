@@ -140,7 +140,10 @@ def test_run_reports_rows_without_an_answer_and_exits_with_1(command) -> None:
         ("a,b,c\n", "row 0, counted from 0, is not: it has 'a' in column 0 instead of a number"),
         ("1,2,3\n1,,3\n", "row 1, counted from 0, is not: it has '' in column 1 instead of a number"),
         ("1,2,3\n1,2\n", "row 1, counted from 0, is not: it has 2 columns instead of 3"),
-        ("1;2;3\n4;5;6\n", "x.csv must have 3 columns of features, it has 1: 1;2;3; write a file with the features alone"),
+        (
+            "1;2;3\n4;5;6\n",
+            "x.csv must have 3 columns of features, it has 1: 1;2;3; write a file with the features alone",
+        ),
     ],
 )
 def test_tables_that_are_not_features_are_refused(command, tmp_path, text, message) -> None:
@@ -310,6 +313,7 @@ def test_a_mistake_is_a_message_and_status_2(command, weights_json, tmp_path, ar
 
 def test_wrong_numbers_exit_with_1(monkeypatch, weights_json, capsys) -> None:
     monkeypatch.setitem(reference._ROUNDINGS, "float32", 2.0**-60)
+    monkeypatch.setattr(reference, "_UNIT_ROUNDOFF", 2.0**-60)
     monkeypatch.setattr(
         sys, "argv", ["onnxhead", "build", str(weights_json), "-o", str(weights_json.parent / "h.onnx")]
     )

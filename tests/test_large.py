@@ -147,7 +147,7 @@ def test_npy_files_are_mapped(order, weight, bias, tmp_path) -> None:
 
 @pytest.fixture
 def by_samples(monkeypatch) -> None:
-    monkeypatch.setattr(check, "_SAMPLED_BYTES", 0)
+    monkeypatch.setattr(check, "LARGE_BYTES", 0)
     monkeypatch.setattr(check, "_RANDOM_CLASSES", 50)
     monkeypatch.setattr(check, "_EXTREME_CLASSES", 4)
 

@@ -11,15 +11,19 @@ from conftest import skip_beyond
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from onnx.reference import ReferenceEvaluator
 
 import onnxhead
-from onnxhead import parameters, storage
+import onnxhead_runtime
+from onnxhead import check, operators, parameters, storage
 from onnxhead.encoding import STORAGES, dtype_of, encode, round_to, scales
 from onnxhead.form import COMPUTES, OPSETS, Form
 from onnxhead.model import open_model
-from onnxhead.reference import refer
+from onnxhead.reference import deviation, refer
+from onnxhead.shipping.vectors import make_cases
+from onnxhead_runtime import probe
 from onnxhead_runtime.contract import LINKS
-from onnxhead_runtime.errors import HeadError, ModelError, WriteError
+from onnxhead_runtime.errors import HeadError, ModelError, VerificationError, WriteError
 
 FORMS = [
     *(Form(weights=kept) for kept in STORAGES),
@@ -105,12 +109,50 @@ def test_a_row_in_int8_does_not_depend_on_its_batch(head, tmp_path) -> None:
     path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(weights="int8")).path
     classify = onnxhead.load(path, device="cpu")
     alone = classify.logits(ROWS[:1])
-    batch = np.concatenate([ROWS[:1], 1000 * ROWS[1:2], np.full((1, 40), np.nan), np.zeros((1, 40))])
-    batch = np.concatenate([batch.astype(np.float32), [[np.inf] + [0.0] * 39]]).astype(np.float32)
+    bad = np.tile(ROWS[1:2], (120, 1))  # one bad number in each, everywhere
+    for row, value in enumerate([np.nan] * 40 + [np.inf] * 40 + [-np.inf] * 40):
+        bad[row, row % 40] = value
+    batch = np.concatenate([ROWS[:1], 1000 * ROWS[1:2], np.zeros((1, 40), np.float32), bad])
     answers = classify(batch)
     np.testing.assert_array_equal(answers.logits[:1], alone)
-    assert answers.undefined_rows == [2, 4]
-    np.testing.assert_allclose(answers.logits[3], head.bias, rtol=1e-6)
+    assert answers.undefined_rows == list(range(3, 123))
+    np.testing.assert_allclose(answers.logits[2], head.bias, rtol=1e-6)
+
+
+def test_two_products_of_bytes_fit_the_16_bits_of_older_processors() -> None:
+    weight = np.random.default_rng(0).standard_cauchy((50, 20)).astype(np.float32)
+    integers = encode(round_to(weight, "int8"), "int8").astype(int)
+    assert np.abs(integers).max(axis=1).tolist() == [63] * 50
+    assert 2 * 255 * np.abs(integers).max() < 2**15
+
+
+@pytest.mark.parametrize(
+    ("weight", "rows"),
+    [(1e-6, 1e36), (1.0, 1e37), (1e3, 1e-37), (1e30, 1e-37), (1e-30, 1e-20), (1e33, 1e-30)],
+)
+def test_int8_is_within_its_bound_at_the_ends_of_float32(weight, rows, tmp_path) -> None:
+    random = np.random.default_rng(0)
+    head = onnxhead.Head(weight * random.uniform(-1, 1, (5, 40)), np.zeros(5))
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(weights="int8")).path
+    batch = np.concatenate([np.full((1, 40), rows), rows * random.uniform(-1, 1, (8, 40))]).astype(np.float32)
+    exact = refer(onnxhead.read(path), batch, Form(weights="int8"))
+    answer = onnxhead.load(path, device="cpu").logits(batch)
+    assert deviation(answer, exact.logits, exact.logits_bound).ratio <= 1
+    assert onnxhead.verify(onnxhead.ship(path, "bundle", tmp_path / "out").path).findings == []
+
+
+@pytest.mark.parametrize("temperature", [1.0, 100.0])
+def test_what_is_checked_in_float16_fits_float16(temperature, tmp_path) -> None:
+    weight = np.random.default_rng(0).uniform(-700, 700, (4, 100))
+    head, form = onnxhead.Head(weight, np.zeros(4), temperature=temperature), Form(compute="float16")
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=form).path
+    cases = make_cases(onnxhead.read(path), form)
+    evaluator = ReferenceEvaluator(str(path))
+    for case in cases[:-1]:
+        logits, probabilities = evaluator.run(["logits", "probabilities"], {"features": case.features})
+        assert deviation(logits, case.exact.logits, case.exact.logits_bound).ratio <= 1, case.name
+        found = deviation(probabilities, case.exact.probabilities, case.exact.probabilities_bound)
+        assert found.ratio <= 1, case.name
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e-3, 1e30])
@@ -124,13 +166,13 @@ def test_features_of_any_size_are_quantised_by_their_own_largest(size, head, tmp
 
 
 def test_too_many_features_for_sums_of_int8_are_refused(tmp_path) -> None:
-    head = onnxhead.Head(np.ones((2, 66312), np.float32), np.zeros(2))
-    with pytest.raises(HeadError, match="int8 sums at most 66311 features, got 66312"):
+    head = onnxhead.Head(np.ones((2, 133675), np.float32), np.zeros(2))
+    with pytest.raises(HeadError, match="int8 sums at most 133674 features, got 133675"):
         onnxhead.save(head, tmp_path / "head.onnx", form=Form(weights="int8"))
-    largest = onnxhead.Head(np.ones((2, 66311), np.float32), np.zeros(2))
+    largest = onnxhead.Head(np.ones((2, 133674), np.float32), np.zeros(2))
     path = onnxhead.save(largest, tmp_path / "head.onnx", form=Form(weights="int8")).path
-    (logits,) = onnxhead.load(path, device="cpu").logits(np.ones((1, 66311), np.float32))
-    assert logits == pytest.approx([66311, 66311], rel=1e-4)
+    (logits,) = onnxhead.load(path, device="cpu").logits(np.ones((1, 133674), np.float32))
+    assert logits == pytest.approx([133674, 133674], rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +262,22 @@ def test_every_precision_is_shipped_with_its_own_tolerances(form, head, tmp_path
     assert onnxhead.verify(project).findings == []
 
 
+def test_top_classes_are_found_in_bfloat16_too(head, tmp_path) -> None:
+    form = Form(compute="bfloat16", top_k=3)
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=form).path
+    assert onnxhead.verify(path).findings == []
+
+
+@pytest.mark.parametrize("form", FORMS, ids=name_of)
+def test_another_link_is_found_in_every_precision(form, head, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(operators._LINK_OPERATORS, "ovr", operators._LINK_OPERATORS["softmax"])
+    monkeypatch.setattr(check, "load", lambda path, **_: onnxhead_runtime.load(path, device="cpu"))
+    monkeypatch.setattr(probe, "_check_link", lambda *_: None)
+    other = onnxhead.Head(head.weight, head.bias, link="ovr")
+    with pytest.raises(VerificationError, match="must be within rounding of float64"):
+        onnxhead.save(other, tmp_path / "head.onnx", form=form)
+
+
 def test_what_needs_a_gpu_is_not_shipped_to_clients(head, tmp_path) -> None:
     path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(compute="bfloat16")).path
     with pytest.raises(
@@ -261,10 +319,10 @@ def test_rounding_to_int8_is_done_once(values: np.ndarray) -> None:
     assert round_to(rounded, "int8").tolist() == rounded.tolist()
     scale = scales(np.abs(rounded).max(axis=1))
     integers = encode(rounded, "int8")
-    assert np.abs(integers.astype(int)).max() <= 127
+    assert np.abs(integers.astype(int)).max() <= 63
     assert (integers * scale.astype(np.float64)[:, np.newaxis] == rounded).all()
     step = scales(np.abs(values).max(axis=1))[:, np.newaxis].astype(np.float64)
-    assert (np.abs(rounded - values.astype(np.float64)) <= np.maximum(0.5001 * step, 127 * 2.0**-100)).all()
+    assert (np.abs(rounded - values.astype(np.float64)) <= np.maximum(0.5001 * step, 63 * 2.0**-100)).all()
 
 
 @given(

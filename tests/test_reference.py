@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from onnxhead import Head
+from onnxhead import Head, load, save
 from onnxhead.reference import deviation, refer
 from onnxhead_runtime import links
 
@@ -21,6 +21,35 @@ def test_the_bound_is_the_formula(abc: Head) -> None:
     magnitude = np.abs(abc.weight.astype(float)) @ np.abs(F[0].astype(float)) + np.abs(abc.bias.astype(float))
     assert exact.logits_bound[0] == pytest.approx(16 * 2.0**-24 * magnitude, rel=1e-12)
     assert exact.probabilities_bound[0, 0] == pytest.approx(2 * exact.logits_bound.max() + 1e-6, rel=1e-12)
+
+
+@pytest.mark.parametrize("features", [128, 768, 4096])
+@pytest.mark.parametrize("batch", [1, 64])
+def test_one_feature_that_outweighs_all_others_is_within_the_bound(features, batch, tmp_path) -> None:
+    """Each one is added to a number so large that it is lost."""
+    head = Head(np.ones((300, features)), np.zeros(300))
+    rows = np.ones((batch, features), np.float32)
+    rows[:, 0] = 2.0**24
+    exact = refer(head, rows)
+    for mmap in (True, False):
+        path = save(head, tmp_path / "head.onnx").path
+        found = deviation(load(path, device="cpu", mmap=mmap).logits(rows), exact.logits, exact.logits_bound)
+        assert found.ratio <= 1
+        assert found.error > 0 or features == 128
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        np.random.default_rng(0).standard_normal((10, 8192)) * np.r_[1e4, np.ones(8191)],
+        np.abs(np.random.default_rng(1).standard_normal((10, 2048))) * np.r_[1e3, np.ones(2047)],
+        np.random.default_rng(2).lognormal(0, 4, (10, 768)),
+        np.random.default_rng(3).standard_cauchy((10, 2048)),
+    ],
+    ids=["one large column", "positive", "lognormal", "cauchy"],
+)
+def test_heads_of_unusual_weights_are_within_the_bound(weight, tmp_path) -> None:
+    assert save(Head(weight, np.zeros(10)), tmp_path / "head.onnx").check.passed
 
 
 def test_a_temperature_divides_the_bound_of_the_probabilities(random_head) -> None:

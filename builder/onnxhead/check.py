@@ -7,22 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
-from onnxhead.reference import Deviation, deviation, link_bound, probabilities_bound, refer, refer_logits
+from onnxhead.parameters import LARGE_BYTES
+from onnxhead.reference import (
+    Deviation,
+    deviation,
+    link_deviation,
+    probabilities_bound,
+    refer,
+    refer_logits,
+)
 from onnxhead.rows import decision_rows
-from onnxhead_runtime import links, load
+from onnxhead_runtime import load
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
 
 Answers = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
-_SAMPLED_BYTES = 256 * 2**20
 _SAMPLED_ANSWERS = 2**23  # rows by classes: 32 MiB of logits
 _EXTREME_CLASSES, _RANDOM_CLASSES = 16, 1024
-_FIXED_ROWS, _RANDOM_ROWS, _NEAR_ROWS = 3, 13, 16
-_LARGEST_LOGIT = 2.0**100
+_RANDOM_ROWS, _NEAR_ROWS = 13, 16
+_MOST_CLASSES = 2**17  # whose answers to all rows are held in float64, and features
 _LARGEST_FEATURE = 2.0**60
 _SAMPLED_VALUES = 2**22
 
@@ -65,23 +73,29 @@ class Check:
 def check_model(path: Path, head: Head, form: Form = DEFAULT) -> Check:
     """Run a model file on the CPU and compare its answers with those of the head in float64.
 
-    Of a head of 256 MiB or more the logits of a sample of classes are compared, the extreme ones among them,
-    on a few rows; and every probability, with what float64 makes of the logits that the model gave.
+    Every probability is also compared with what float64 makes of the logits that the model gave, which tells
+    links apart in every precision. Of a head of 64 MiB or more, or of very many classes or features, the
+    logits of a sample of classes are compared, the extreme ones among them, on a few rows.
     """
     classify = open_answers(path, form)
-    if head.matrix.nbytes >= _SAMPLED_BYTES:
+    if head.matrix.nbytes >= LARGE_BYTES or max(head.classes, head.features) > _MOST_CLASSES:
         return _check_sample(classify, head, form)
-    rows = checking_rows(head)
+    near = near_decision(head, form)
+    rows = np.concatenate([checking_rows(head, form), near])
     logits, probabilities = classify(rows)
     exact = refer(head, rows, form)
-    near = exact.probabilities_bound[_FIXED_ROWS + _RANDOM_ROWS :]
+    near_bounds = exact.probabilities_bound[len(rows) - len(near) :]
     return Check(
         len(rows),
         head.classes,
         False,
         deviation(logits, exact.logits, exact.logits_bound),
-        deviation(probabilities, exact.probabilities, exact.probabilities_bound),
-        float(near.max(initial=0.0)),
+        max(
+            deviation(probabilities, exact.probabilities, exact.probabilities_bound),
+            link_deviation(head, logits, probabilities),
+            key=lambda found: found.ratio,
+        ),
+        float(near_bounds.max(initial=0.0)),
     )
 
 
@@ -91,7 +105,7 @@ def open_answers(path: Path, form: Form) -> Answers:
     It has no operators for bfloat16: what is computed in that is left to onnx's own evaluator.
     """
     if form.compute == "bfloat16":
-        evaluator = ReferenceEvaluator(str(path))
+        evaluator = ReferenceEvaluator(_without_top(onnx.load(path)))
         return lambda rows: tuple(evaluator.run([LOGITS, PROBABILITIES], {FEATURES: rows}))
     # to pack the weight for a few calls would not pay
     classifier = load(path, device="cpu", mmap=True)
@@ -103,20 +117,24 @@ def open_answers(path: Path, form: Form) -> Answers:
     return call
 
 
+def _without_top(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model without its top outputs, of which onnx's evaluator has no GatherElements."""
+    del model.graph.output[2:]
+    while model.graph.node[-1].output[0] != PROBABILITIES:
+        model.graph.node.pop()
+    return model
+
+
 def _check_sample(classify: Answers, head: Head, form: Form) -> Check:
-    rows, classes = _sampled_rows(head), sampled_classes(head)
+    rows, classes = _sampled_rows(head, form), sampled_classes(head)
     logits, probabilities = classify(rows)
     exact, bound = refer_logits(head, rows, classes, form)
-    deviations = []
-    for row, answer in zip(logits[:, None], probabilities[:, None], strict=True):
-        expected = links.probabilities(row, head.link, head.temperature)
-        deviations.append(deviation(answer, expected, link_bound(expected, head.link)))
     return Check(
         len(rows),
         len(classes),
         len(classes) < head.classes,
         deviation(logits[:, classes], exact, bound),
-        max(deviations, key=lambda found: found.ratio),
+        link_deviation(head, logits, probabilities),
         float(probabilities_bound(bound, head.temperature).max()),
     )
 
@@ -132,33 +150,35 @@ def sampled_classes(head: Head) -> NDArray[np.intp]:
     return np.unique(np.concatenate([*extreme, random, [0, head.classes - 1]]))
 
 
-def _sampled_rows(head: Head) -> NDArray[np.float32]:
+def _sampled_rows(head: Head, form: Form) -> NDArray[np.float32]:
     """Return few of the rows, fewer for very many classes: random, near the decision, ones, zeros."""
-    rows = checking_rows(head)
-    order = [*range(_FIXED_ROWS, _FIXED_ROWS + 3), -1, 1, 2, 0]
-    return rows[order[: max(2, _SAMPLED_ANSWERS // head.classes)]]
+    zeros, ones, minus_ones, *random = checking_rows(head, form)[:, None]
+    rows = [*random[:3], *near_decision(head, form)[-1:, None], ones, minus_ones, zeros]
+    return np.concatenate(rows[: max(2, _SAMPLED_ANSWERS // max(head.classes, head.features))])
 
 
-def checking_rows(head: Head) -> NDArray[np.float32]:
-    """Return the rows to check a head on, float32 (rows, features), the same for every call.
+def checking_rows(head: Head, form: Form = DEFAULT) -> NDArray[np.float32]:
+    """Return rows to check a head on, float32 (rows, features), the same for every call.
 
     Zeros, ones, minus ones and normal random numbers; scaled down by a power of two for weights so large
-    that the logits would overflow. After them random rows near the decision, where float32 has them.
+    that the logits would overflow.
     """
-    random = np.random.default_rng(0).standard_normal((_RANDOM_ROWS, head.features), np.float32)
+    count = max(1, min(_RANDOM_ROWS, _SAMPLED_VALUES // head.features))
+    random = np.random.default_rng(0).standard_normal((count, head.features), np.float32)
     ones = np.ones((1, head.features), np.float32)
     rows = np.concatenate([0 * ones, ones, -ones, random])
     largest = 4.0 * head.features * float(head.matrix.largest.max())
-    if largest > _LARGEST_LOGIT:
-        rows *= np.float32(2.0 ** np.floor(np.log2(_LARGEST_LOGIT / largest)))
-    return np.concatenate([rows, near_decision(head)])
+    if largest > form.largest_number:
+        rows *= np.float32(2.0 ** np.floor(np.log2(form.largest_number / largest)))
+    return rows
 
 
-def near_decision(head: Head) -> NDArray[np.float32]:
+def near_decision(head: Head, form: Form = DEFAULT) -> NDArray[np.float32]:
     """Return random rows near the decision, float32 (rows, features), where float32 has them."""
     # of very many classes a sample is enough
     sample = slice(None, None, max(1, head.classes * head.features // _SAMPLED_VALUES))
     weight, bias = head.matrix.some(sample).astype(np.float64), head.bias[sample].astype(np.float64)
     rows = decision_rows(weight, bias, head.temperature, _NEAR_ROWS)
-    near: NDArray[np.float32] = rows[np.abs(rows).max(axis=1) < _LARGEST_FEATURE].astype(np.float32)
+    largest = min(form.largest_number, _LARGEST_FEATURE)
+    near: NDArray[np.float32] = rows[np.abs(rows).max(axis=1) < largest].astype(np.float32)
     return near

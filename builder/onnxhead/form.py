@@ -81,6 +81,11 @@ class Form:
         return self.weights if self.compute in _HALVES else "float32"
 
     @property
+    def largest_number(self) -> float:
+        """Up to where features and logits can be checked: well within what they are computed in."""
+        return 2.0**14 if self.compute == "float16" else 2.0**100
+
+    @property
     def precision_kind(self) -> str:
         """What sets it apart from float32: what the weight is kept in, or what W f + b is computed in."""
         return self.weights if self.compute == "float32" else f"computed in {self.compute}"

@@ -32,6 +32,7 @@ from onnxhead_runtime.contract import (
 from onnxhead_runtime.errors import HeadError
 
 PROTOBUF_LIMIT_BYTES = 2**31 - 1
+_INT8_LARGEST = 2.0**120  # sum of weights: times 127 steps it is within float32
 _INT8_FEATURES = (2**31 - 1) // (255 * INT8_LIMIT)  # whose products an int32 holds
 
 
@@ -73,10 +74,8 @@ def compose(
     """
     if form.top_k and form.top_k > head.classes:
         raise HeadError(f"top_k must be at most the {head.classes} classes, got {form.top_k}")
-    if form.weights == "int8" and head.features > _INT8_FEATURES:
-        raise HeadError(
-            f"int8 sums at most {_INT8_FEATURES} features, got {head.features}: take float16 or bfloat16"
-        )
+    if form.weights == "int8":
+        _check_int8(head)
     head = head.stored_as(form.weights, form.bias)
     if weight is None and head.matrix.stored_bytes > PROTOBUF_LIMIT_BYTES - 2**24:
         raise HeadError(
@@ -112,6 +111,19 @@ def compose(
     for key, value in metadata.to_props().items():
         model.metadata_props.add(key=key, value=value)
     return model
+
+
+def _check_int8(head: Head) -> None:
+    if head.features > _INT8_FEATURES:
+        raise HeadError(
+            f"int8 sums at most {_INT8_FEATURES} features, got {head.features}: take float16 or bfloat16"
+        )
+    largest = float(head.matrix.largest.max())
+    if largest * head.features > _INT8_LARGEST:
+        raise HeadError(
+            f"weights in int8 must be at most 2**120 / features, got {largest:.2g} with {head.features} "
+            "features: take bfloat16"
+        )
 
 
 def _tensor(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from onnxhead.encoding import INT8_LIMIT
 from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead_runtime.contract import (
@@ -44,6 +43,7 @@ _LINK_OPERATORS: dict[Link, list[tuple[str, str]]] = {
         ("Softmax", PROBABILITIES),
     ],
 }
+FEATURE_STEPS, SMALLEST_STEP = 127, 2.0**-120  # of int8: to each side of zero
 _ZERO, _LIMIT, _SMALLEST, _ORIGIN, _ORIGIN_BYTE, _AXES = (
     "zero",
     "limit",
@@ -70,8 +70,8 @@ def list_constants(head: Head, form: Form) -> Iterator[TensorProto]:
         yield helper.make_tensor(TEMPERATURE, TensorProto.FLOAT, (), [head.temperature])
     if form.weights == "int8":
         yield helper.make_tensor(_ZERO, TensorProto.FLOAT, (), [0.0])
-        yield helper.make_tensor(_LIMIT, TensorProto.FLOAT, (), [float(INT8_LIMIT)])
-        yield helper.make_tensor(_SMALLEST, TensorProto.FLOAT, (), [2.0**-120])
+        yield helper.make_tensor(_LIMIT, TensorProto.FLOAT, (), [float(FEATURE_STEPS)])
+        yield helper.make_tensor(_SMALLEST, TensorProto.FLOAT, (), [SMALLEST_STEP])
         yield helper.make_tensor(_ORIGIN, TensorProto.FLOAT, (), [128.0])
         yield numpy_helper.from_array(np.array(128, np.uint8), _ORIGIN_BYTE)
         if form.opset >= _SUM_OPSET:
@@ -100,7 +100,9 @@ def _int8_nodes(form: Form) -> Iterator[NodeProto]:
     """Yield W f + b by integers: features in 255 steps, each row by its own largest.
 
     A row's steps are its own, so that it does not depend on others of its batch. Where a feature is NaN or
-    infinite, zero times the sum of the row is NaN, and with it the row.
+    infinite, zero times that is NaN, and with it the row. The scale of a class comes before the step of a
+    row, which may be of any size; multiplied by each other first, onnxruntime would take the steps for one
+    number (its fusion MatMulIntegerToFloat).
     """
     yield _node("Abs", [FEATURES], "magnitudes")
     yield _reduce("ReduceMax", "magnitudes", "largest_feature", form, _REDUCE_OPSET)
@@ -113,11 +115,11 @@ def _int8_nodes(form: Form) -> Iterator[NodeProto]:
     yield _node("Transpose", [WEIGHT], "weight_transposed", perm=[1, 0])
     yield _node("MatMulInteger", ["features_uint8", "weight_transposed", _ORIGIN_BYTE], "products")
     yield _node("Cast", ["products"], "products_float32", to=TensorProto.FLOAT)
-    yield _reduce("ReduceSum", FEATURES, "sum", form, _SUM_OPSET)
-    yield _node("Mul", ["sum", _ZERO], "zero_or_nan")
+    yield _node("Mul", [FEATURES, _ZERO], "zeros_or_nan")
+    yield _reduce("ReduceSum", "zeros_or_nan", "zero_or_nan", form, _SUM_OPSET)
     yield _node("Add", ["step", "zero_or_nan"], "row_scale")
-    yield _node("Mul", ["products_float32", "row_scale"], "scaled_products")
-    yield _node("Mul", ["scaled_products", SCALE], "sums")
+    yield _node("Mul", ["products_float32", SCALE], "scaled_products")
+    yield _node("Mul", ["scaled_products", "row_scale"], "sums")
     yield _node("Add", ["sums", BIAS], LOGITS)
 
 

@@ -102,6 +102,16 @@ def price(
         return _compare(rows, before, after, head, form, (whole.size_bytes, other.size_bytes), speed)
 
 
+def _multiply(rows: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+    """Return W f + b without a copy of all of W."""
+    logits = np.empty((len(rows), head.classes), np.float32)
+    step = max(1, _ANSWERS // head.features)
+    for start in range(0, head.classes, step):
+        block = slice(start, start + step)
+        logits[:, block] = rows @ head.matrix.some(block).T + head.bias[block]
+    return logits
+
+
 @contextlib.contextmanager
 def _scratch(parent: Path) -> Iterator[Path]:
     try:
@@ -125,7 +135,7 @@ def _rounded_answers(head: Head, kind: Storage) -> Answers:
 
     def call(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with np.errstate(invalid="ignore", over="ignore"):
-            logits = round_to(round_to(rows, kind) @ kept.weight.T + kept.bias, kind)
+            logits = round_to(_multiply(round_to(rows, kind), kept), kind)
         return logits, links.probabilities(logits, head.link, head.temperature).astype(np.float32)
 
     return call

@@ -1,14 +1,17 @@
 """The right answer in float64, and how far from it float32 arithmetic may be.
 
-A float32 dot product of n terms is within gamma_n * (sum_j |W_ij f_j| + |b_i|) of the exact one, where
-gamma_n is about n * 2**-24 for plain summation and far less for the blocked summation of every BLAS (Higham,
-Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1). The bound here takes 16 * 2**-24; the
-worst seen in practice is below 5. Products may also underflow, to zero on devices that flush denormals:
-2**-126, the smallest normal number, for each of the n + 1 terms.
+A sum of n terms t_1, ..., t_n that is computed in float32 from the first to the last is off by at most
+2**-24 * (|s_1| + ... + |s_n|), where s_k is the sum of the first k: the running error bound (Higham, Accuracy
+and Stability of Numerical Algorithms, 2nd ed., section 4.3). The bias comes first or last. Summed in blocks,
+as every BLAS does, s_k is a difference of two such sums: the bound takes twice that. Where terms cancel out,
+vector instructions that keep several running sums have larger ones: it takes at least 16 * 2**-24 * (|t_1| +
+... + |t_n|), of which the worst that was seen is below 5. Products may also underflow, to zero on devices
+that flush denormals: 2**-126, the smallest normal number, for each of the n + 1 terms.
 
-In float16 and bfloat16 the same holds with 2**-11 and 2**-8, and each float16 feature is also off by up to
-2**-25, half its smallest number. Of float64 only the rounding of the result is left. int8 moves each feature
-by up to half a step, and a step is 1/127 of the row's largest.
+In float16 and bfloat16, features and result are rounded by 2**-11 and 2**-8, and GPUs sum in float32: 16 of
+these. Each feature is also off by up to half the smallest number. Of float64 only the rounding of the result
+is left. int8 moves each feature by up to half a step, and a step is 1/127 of the row's largest; its sums are
+exact.
 
 The link magnifies an error of the logits at most by 2 / temperature, and adds its own rounding: 1e-6. The sum
 in a softmax of many classes may be off by classes * 2**-24 of itself, and every probability by as much of
@@ -23,21 +26,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxhead.encoding import INT8_LIMIT
 from onnxhead.form import DEFAULT, Compute, Form
 from onnxhead.head import Head
+from onnxhead.operators import FEATURE_STEPS, SMALLEST_STEP
 from onnxhead_runtime import links
 from onnxhead_runtime.contract import Link
 
 _UNIT_ROUNDOFF = 2.0**-24
 _SMALLEST_NORMAL = 2.0**-126
-# of a sum of products, by the type that it is computed in; float64 has the rounding of the result alone
+# of the sum of all magnitudes; float64 has the rounding of the result alone
 _ROUNDINGS: dict[Compute, float] = {
-    "float32": 16 * 2.0**-24,
+    "float32": 16 * _UNIT_ROUNDOFF,
     "float16": 16 * 2.0**-11,
     "bfloat16": 16 * 2.0**-8,
-    "float64": 2.0**-24,
+    "float64": _UNIT_ROUNDOFF,
 }
+_BLOCKS = 2  # running sums that a block's are the difference of
+_HALF_SMALLEST: dict[Compute, float] = {"float16": 2.0**-25, "bfloat16": 2.0**-134}
 _HALF_STEP = 0.501  # and what rounding to a step adds where a feature lies between two
 _LINK_ROUNDING = 1e-6
 _BLOCK_VALUES = 2**22  # float64 copies of the weight are made 32 MiB at a time
@@ -112,19 +117,36 @@ def refer_logits(
             bias = head.bias[classes[block]].astype(np.float64)
             logits[:, block] = rows @ weight.T + bias
             bound[:, block] = _logits_bound(np.abs(rows), np.abs(weight), np.abs(bias), form)
+            if form.precision_kind not in ("int8", "computed in float64"):
+                running = _BLOCKS * _UNIT_ROUNDOFF * _running_sums(rows, weight, bias)
+                bound[:, block] = np.maximum(bound[:, block], running)
     return logits, bound
+
+
+def _running_sums(
+    rows: NDArray[np.float64], weight: NDArray[np.float64], bias: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the sum of the magnitudes of all sums on the way to each logit, (batch, classes)."""
+    found = np.empty((len(rows), len(weight)))
+    for row, values in enumerate(rows):
+        sums = np.cumsum(weight * values, axis=1)
+        bias_last = np.abs(sums).sum(axis=1)
+        sums += bias[:, np.newaxis]
+        found[row] = np.maximum(bias_last, np.abs(sums, out=sums).sum(axis=1))
+    return found
 
 
 def _logits_bound(
     rows: NDArray[np.float64], weight: NDArray[np.float64], bias: NDArray[np.float64], form: Form
 ) -> NDArray[np.float64]:
     """Return the bounds of logits (batch, classes) from magnitudes."""
-    bound = _ROUNDINGS[form.compute] * (rows @ weight.T + bias) + (rows.shape[1] + 1) * _SMALLEST_NORMAL
-    if form.compute == "float16":
-        bound += 2.0**-25 * (weight.sum(axis=1) + rows.shape[1] + 1)
+    features = rows.shape[1]
+    bound = _ROUNDINGS[form.compute] * (rows @ weight.T + bias) + (features + 1) * _SMALLEST_NORMAL
+    if form.compute in _HALF_SMALLEST:
+        bound += _HALF_SMALLEST[form.compute] * (weight.sum(axis=1) + features + 1)
     if form.weights == "int8":
-        steps = rows.max(axis=1, keepdims=True, initial=0.0) / INT8_LIMIT
-        bound += _HALF_STEP * steps * weight.sum(axis=1)
+        steps = rows.max(axis=1, keepdims=True, initial=0.0) / FEATURE_STEPS
+        bound += _HALF_STEP * np.maximum(steps, SMALLEST_STEP) * weight.sum(axis=1)
     return np.asarray(bound)
 
 
@@ -144,6 +166,18 @@ def link_bound(probabilities: NDArray[np.float64], link: Link) -> NDArray[np.flo
         return np.full((len(probabilities), 1), _LINK_ROUNDING)
     summed = probabilities.shape[1] * _UNIT_ROUNDOFF * probabilities.max(axis=1, keepdims=True)
     return np.asarray(np.fmax(_LINK_ROUNDING, summed))
+
+
+def link_deviation(head: Head, logits: NDArray[np.float32], probabilities: NDArray[np.float32]) -> Deviation:
+    """Compare probabilities with what the link makes of the logits of the same answer, row by row."""
+    found = Deviation(0.0, 1.0)
+    for row, answer in zip(logits[:, None], probabilities[:, None], strict=True):
+        expected = links.probabilities(row, head.link, head.temperature)
+        # a logit is divided, and its softplus rounded, before exp magnifies what that did
+        largest = np.abs(np.nan_to_num(row, posinf=0.0, neginf=0.0)).max() / head.temperature
+        bound = link_bound(expected, head.link) + 4 * _UNIT_ROUNDOFF * largest
+        found = max(found, deviation(answer, expected, bound), key=lambda one: one.ratio)
+    return found
 
 
 def deviation(

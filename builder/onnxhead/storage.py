@@ -187,7 +187,7 @@ def _replace(
     if places:
         data_path = target.with_name(places[0].location)
         found = scan(head.matrix, head.bias, progress=progress)
-    elif head.matrix.stored_bytes >= EXTERNAL_THRESHOLD_BYTES:
+    elif head.matrix.nbytes >= EXTERNAL_THRESHOLD_BYTES:
         data_path, found = _write_data(head, target, form, progress)
         data_bytes = head.matrix.stored_bytes
         places = Place(data_path.name, 0), None

@@ -35,7 +35,6 @@ _ABC_SHA256 = "7eb4fe9c2c501a42b50e35480f60a4fb72a5616a38785b7678db471e7606230e"
 _ABC_ROW = [[0.5, 0.8, 1.2]]
 _RANDOM_ROWS, _NEAR_ROWS = 16, 8
 _SATURATED = 1000.0  # exp of it overflows, in float64 too
-_LARGEST = 2.0**100
 _TINY = 1e-40  # no normal float32
 
 
@@ -68,7 +67,7 @@ def make_cases(head: Head, form: Form = DEFAULT) -> list[Case]:
         >>> make_cases(head)[0].labels
         [2]
     """
-    return [_answered(head, form, name, np.asarray(rows, np.float32)) for name, rows in _rows(head)]
+    return [_answered(head, form, name, np.asarray(rows, np.float32)) for name, rows in _rows(head, form)]
 
 
 def class_labels(head: Head) -> tuple[Label, ...]:
@@ -131,7 +130,7 @@ def case_findings(folder: Path, head: Head, form: Form, classify: Answers) -> li
     """
     document = json.loads((folder / _VECTORS).read_bytes())
     stated = [(case["name"], len(case[FEATURES])) for case in document["cases"]]
-    if document["format"] != _FORMAT or stated != [(name, len(rows)) for name, rows in _rows(head)]:
+    if document["format"] != _FORMAT or stated != [(name, len(rows)) for name, rows in _rows(head, form)]:
         return [f"{_VECTORS} must have format {_FORMAT} and the cases of docs/bundle.md, it has others"]
     findings = []
     for number, case in enumerate(document["cases"]):
@@ -215,12 +214,12 @@ def _document(case: Case) -> dict[str, Any]:
     }
 
 
-def _rows(head: Head) -> Iterator[tuple[str, Any]]:
+def _rows(head: Head, form: Form) -> Iterator[tuple[str, Any]]:
     """Yield name and rows of each case; scaled by powers of two, which changes no digit."""
     if scan(head.matrix, head.bias).sha256 == _ABC_SHA256:
         yield "example", _ABC_ROW
     largest = float(head.matrix.largest.max()) or 1.0
-    unit = min(1.0, _power_of_two(_LARGEST / (largest * head.features)))
+    unit = min(1.0, _power_of_two(form.largest_number / (largest * head.features)))
     ones = np.full((1, head.features), unit)
     alternating = np.where(np.arange(head.features) % 2, -ones, ones)
     yield "zeros", 0 * ones
@@ -228,12 +227,12 @@ def _rows(head: Head) -> Iterator[tuple[str, Any]]:
     yield "signs", np.concatenate([-ones, alternating, -alternating])
     steepest = head.matrix.some(np.array([np.argmax(head.matrix.largest)]))[0].astype(np.float64)
     along = np.where(steepest < 0, -1.0, 1.0) * (
-        _SATURATED * head.temperature / (np.abs(steepest).sum() or 1.0)
+        min(_SATURATED * head.temperature, form.largest_number) / (np.abs(steepest).sum() or 1.0)
     )
-    yield "large logits", np.clip(np.stack([along, -along]), -_LARGEST, _LARGEST)
+    yield "large logits", np.clip(np.stack([along, -along]), -form.largest_number, form.largest_number)
     yield "denormals", np.where(alternating < 0, -_TINY, 3 * _TINY)
     yield "random", usual_rows(largest, head.features, head.temperature, _RANDOM_ROWS)
-    yield "near decisions", near_decision(head)[:_NEAR_ROWS]
+    yield "near decisions", near_decision(head, form)[:_NEAR_ROWS]
     yield "empty", np.empty((0, head.features))
 
 
