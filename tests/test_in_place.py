@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 import onnxhead
 from onnxhead.reference import deviation, refer
 from onnxhead_runtime.errors import ModelError, WriteError
+from onnxhead_runtime.weights import external_bytes
 
 RANDOM = np.random.default_rng(0)
 WEIGHT = RANDOM.standard_normal((7, 5), np.float32)
@@ -42,6 +43,18 @@ def test_the_file_refers_to_the_tensors_where_they_lie(source, tmp_path) -> None
     assert deviation(prediction.logits, exact.logits, exact.logits_bound).ratio <= 1
     assert onnxhead.verify(report.path).findings == []
     assert onnxhead.read(report.path).weight.tolist() == WEIGHT.tolist()
+
+
+def test_the_progress_of_a_weight_in_place_is_told(source, tmp_path) -> None:
+    steps: list[tuple[int, int | None]] = []
+    head = onnxhead.read(source)
+    onnxhead.save(head, tmp_path / "head.onnx", in_place=True, progress=lambda *step: steps.append(step))
+    assert steps == [(7, 7)]
+
+
+def test_a_file_that_holds_weight_and_bias_counts_once(source, tmp_path) -> None:
+    path = onnxhead.save(onnxhead.read(source), tmp_path / "head.onnx", in_place=True).path
+    assert external_bytes(path) == source.stat().st_size
 
 
 def test_a_bias_that_is_not_there_is_in_the_model(tmp_path) -> None:

@@ -231,6 +231,17 @@ def test_large_weights_of_every_storage_are_read_by_blocks(form, head, tmp_path,
 
 
 @pytest.mark.parametrize("form", FORMS, ids=name_of)
+def test_a_large_int8_weight_keeps_its_scale_in_every_other_storage(
+    form, head, tmp_path, monkeypatch
+) -> None:
+    path = onnxhead.save(head, tmp_path / "int8.onnx", form=Form(weights="int8")).path
+    expected = round_to(onnxhead.read(path).weight, form.weights)
+    monkeypatch.setattr(parameters, "LARGE_BYTES", 0)
+    again = onnxhead.save(onnxhead.read(path), tmp_path / "again.onnx", form=form).path
+    assert onnxhead.read(again).weight.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("form", FORMS, ids=name_of)
 def test_the_hash_is_that_of_what_is_kept(form, head, tmp_path) -> None:
     path = onnxhead.save(head, tmp_path / "head.onnx", form=form).path
     model = onnx.load(path)
@@ -323,6 +334,11 @@ def test_rounding_to_int8_is_done_once(values: np.ndarray) -> None:
     assert (integers * scale.astype(np.float64)[:, np.newaxis] == rounded).all()
     step = scales(np.abs(values).max(axis=1))[:, np.newaxis].astype(np.float64)
     assert (np.abs(rounded - values.astype(np.float64)) <= np.maximum(0.5001 * step, 63 * 2.0**-100)).all()
+
+
+def test_only_scales_below_the_smallest_are_zero() -> None:
+    largest = 127 * np.array([2.0**-100, 0.99 * 2.0**-100], np.float32)
+    assert scales(largest).tolist() == [2.0**-100, 0]
 
 
 @given(

@@ -40,6 +40,17 @@ def test_the_report_says_what_was_written(abc, tmp_path) -> None:
     assert names(report.path.parent) == ["abc.onnx"]
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64])
+def test_the_rounding_of_integers_is_reported(dtype, tmp_path) -> None:
+    head = onnxhead.Head(np.array([[2**24 + 1, 0], [1, 2]], dtype), np.zeros(2))
+    assert onnxhead.save(head, tmp_path / "head.onnx").rounding == 1
+
+
+def test_the_rounding_of_the_bias_is_reported(tmp_path) -> None:
+    report = onnxhead.save(onnxhead.Head(np.eye(2), np.array([1.2, 0])), tmp_path / "head.onnx")
+    assert report.rounding == pytest.approx(abs(1.2 - float(np.float32(1.2))))
+
+
 def test_saving_twice_gives_the_same_bytes(random_head, tmp_path) -> None:
     reports = [onnxhead.save(random_head(), tmp_path / name) for name in ("a.onnx", "b.onnx", "a.onnx")]
     assert len({report.sha256 for report in reports}) == 1
@@ -111,6 +122,41 @@ def test_data_that_an_unreadable_file_may_use_stays(random_head, tmp_path, monke
     monkeypatch.undo()
     assert onnxhead.verify(second.path).findings == []
     assert first.data_path.exists()
+
+
+@pytest.mark.usefixtures("external")
+def test_a_very_large_file_is_no_model_that_uses_data(random_head, tmp_path) -> None:
+    first = onnxhead.save(random_head(), tmp_path / "head.onnx")
+    with (tmp_path / "video.bin").open("wb") as file:
+        file.write(first.data_path.name.encode())
+        file.truncate(storage._SEARCHED_BYTES + 1)
+    onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
+    assert not first.data_path.exists()
+
+
+@pytest.mark.usefixtures("external")
+def test_what_a_rename_makes_visible_is_on_the_disk_before_and_the_rename_after(
+    random_head, tmp_path, monkeypatch
+) -> None:
+    steps: list[tuple[str, str]] = []
+    sync, replace = os.fsync, Path.replace
+
+    def spy_sync(descriptor: int) -> None:
+        sync(descriptor)
+        steps.append(("sync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+
+    def spy_replace(path: Path, target: Path) -> Path:
+        steps.append(("rename", path.name))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", spy_sync)
+    monkeypatch.setattr(Path, "replace", spy_replace)
+    onnxhead.save(random_head(), tmp_path / "head.onnx")
+    assert steps == [
+        step
+        for name in (".head.data.tmp", ".head.onnx.tmp")
+        for step in (("sync", name), ("rename", name), ("sync", tmp_path.name))
+    ]
 
 
 def test_a_small_head_over_a_large_one_leaves_no_data(random_head, tmp_path, monkeypatch) -> None:
