@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import ml_dtypes
@@ -17,6 +18,7 @@ from safetensors.numpy import save_file
 import onnxhead
 from onnxhead import check, parameters, storage
 from onnxhead.check import check_model, sampled_classes
+from onnxhead.form import Form
 from onnxhead.parameters import Weight
 from onnxhead.reference import link_bound, refer
 from onnxhead.scan import scan
@@ -108,6 +110,32 @@ def test_the_hashes_are_those_of_the_whole(weight, bias) -> None:
     assert steps == [(stop, CLASSES) for stop in range(100, CLASSES + 1, 100)]
 
 
+class SlowHash:
+    """A hash that takes longer than what comes before it."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+
+    def update(self, _: memoryview) -> None:
+        time.sleep(0.002)
+        self.blocks += 1
+
+    def copy(self) -> "SlowHash":
+        return self
+
+    def hexdigest(self) -> str:
+        return ""
+
+
+def test_few_blocks_wait_for_the_hash(weight, bias, monkeypatch) -> None:
+    monkeypatch.setattr(parameters, "_BLOCK_BYTES", 4 * FEATURES * 10)
+    digest, waiting = SlowHash(), []
+    monkeypatch.setattr("hashlib.sha256", lambda: digest)
+    scan(Weight(weight), bias, progress=lambda done, _: waiting.append(done // 10 - digest.blocks))
+    assert len(waiting) == 70
+    assert max(waiting) <= 5
+
+
 def is_mapped(array: np.ndarray) -> bool:
     while array is not None and not isinstance(array, np.memmap):
         array = array.base
@@ -186,6 +214,35 @@ def test_the_samples_show_what_is_wrong(what, weight, bias, tmp_path) -> None:
         temperature=1.1 if what == "temperature" else 1.0,
     )
     assert not check_model(path, wrong).passed
+
+
+@pytest.mark.usefixtures("by_samples")
+@pytest.mark.parametrize("place", range(7))
+def test_the_link_is_checked_on_every_sampled_row(place, weight, bias, tmp_path, monkeypatch) -> None:
+    head = onnxhead.Head(weight, bias)
+    path = onnxhead.save(head, tmp_path / "head.onnx").path
+    answers = check.open_answers(path, Form())
+
+    def change_one_row(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, probabilities = answers(rows)
+        assert len(rows) == 7
+        probabilities[place, 3] += 0.01
+        return logits, probabilities
+
+    monkeypatch.setattr(check, "open_answers", lambda *_: change_one_row)
+    assert not check_model(path, head).passed
+
+
+@pytest.mark.usefixtures("by_samples")
+def test_a_sampled_row_is_near_the_decision(weight, bias, tmp_path, monkeypatch) -> None:
+    head = onnxhead.Head(1000 * weight, bias)
+    path = onnxhead.save(head, tmp_path / "head.onnx").path
+    answers, seen = check.open_answers(path, Form()), []
+    monkeypatch.setattr(check, "open_answers", lambda *_: lambda rows: seen.append(rows) or answers(rows))
+    check_model(path, head)
+    (rows,) = seen
+    largest = np.abs(answers(rows)[0]).max(axis=1)
+    assert (rows.any(axis=1) & (largest < 100)).sum() == 1
 
 
 @pytest.mark.usefixtures("by_samples")

@@ -12,8 +12,8 @@ import pytest
 
 import onnxhead
 from onnxhead import storage
-from onnxhead.check import Check
-from onnxhead.reference import Deviation
+from onnxhead.check import Check, checking_rows, near_decision
+from onnxhead.reference import Deviation, refer
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
 HERE = Path(__file__).parent
@@ -178,6 +178,13 @@ def test_wrong_numbers_are_never_saved(random_head, tmp_path, monkeypatch, is_ex
     with pytest.raises(VerificationError, match=r"logits 2 \(bound 1\).* was not written"):
         onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
     assert (names(tmp_path), old.path.read_bytes()) == before
+
+
+def test_the_uncertainty_is_that_of_rows_near_the_decision(random_head, tmp_path) -> None:
+    head = onnxhead.Head(1000 * random_head().weight, np.zeros(4))
+    found = onnxhead.save(head, tmp_path / "head.onnx").check.uncertainty
+    bounds = [refer(head, rows(head)).probabilities_bound.max() for rows in (near_decision, checking_rows)]
+    assert found == bounds[0] < bounds[1] / 10
 
 
 def test_a_graph_with_wrong_numbers_is_found_before_it_is_saved(random_head, tmp_path, monkeypatch) -> None:
