@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 import onnxhead
 from onnxhead import precision
+from onnxhead.check import Answers, open_answers
+from onnxhead.cli.building import _price
 from onnxhead.form import Form
 from onnxhead.model import open_model
 from onnxhead.precision import price
@@ -45,6 +48,36 @@ def test_the_price_is_what_the_answers_differ_by(form, block, head, tmp_path, mo
     assert 0.05 < found.speed < 20
 
 
+def test_float32_is_priced_without_the_outputs_of_the_form(head, tmp_path) -> None:
+    found = price(head, Form(weights="float16", top_k=3), ROWS, tmp_path)
+    assert found.float32_bytes == onnxhead.save(head, tmp_path / "head.onnx").size_bytes
+
+
+def test_the_speed_is_how_many_times_as_fast_the_form_is(head, tmp_path, monkeypatch) -> None:
+    seconds = {}
+
+    def open_timed(path: Path, form: Form) -> Answers:
+        answers = open_answers(path, form)
+        seconds[answers] = 6.0 if form.weights == "float32" else 1.5
+        return answers
+
+    monkeypatch.setattr(precision, "open_answers", open_timed)
+    monkeypatch.setattr(precision, "_seconds", lambda answers, _, count: count * seconds[answers])
+    assert price(head, Form(weights="int8"), ROWS, tmp_path).speed == 4
+
+
+@pytest.mark.parametrize("rows", [None, "rows.npy"])
+def test_both_models_are_written_where_the_one_will_be(rows, head, tmp_path, monkeypatch) -> None:
+    np.save(tmp_path / "rows.npy", ROWS)
+    parents, make = [], precision.scratch
+    monkeypatch.setattr(
+        precision, "scratch", lambda parent, purpose: parents.append(parent) or make(parent, purpose)
+    )
+    monkeypatch.chdir(tmp_path)
+    _price(head, Form(weights="int8"), tmp_path / "new" / "deep" / "head.onnx", rows)
+    assert parents == [tmp_path]
+
+
 @pytest.mark.parametrize(("kind", "dtype"), [("float16", np.float16), ("bfloat16", ml_dtypes.bfloat16)])
 def test_what_a_gpu_rounds_is_counted(kind, dtype, head, tmp_path) -> None:
     found = price(head, Form(compute=kind), ROWS, tmp_path)
@@ -68,6 +101,13 @@ def test_without_rows_there_are_random_ones(head, tmp_path) -> None:
     assert price(head, Form(weights="int8"), folder=tmp_path).rows == 1000
     with pytest.raises(FeaturesError, match="rows to compare on must be at least one, got none"):
         price(head, Form(weights="int8"), ROWS[:0], tmp_path)
+
+
+def test_random_rows_are_of_the_scale_of_the_temperature(head, tmp_path) -> None:
+    heads = [onnxhead.Head(head.weight, t * head.bias, temperature=t) for t in (1.0, 1024.0)]
+    one, other = (price(each, Form(weights="float16"), folder=tmp_path) for each in heads)
+    assert other.mean_probability == pytest.approx(one.mean_probability, rel=1e-3)
+    assert other.mean_logit == pytest.approx(1024 * one.mean_logit, rel=1e-3)
 
 
 def test_a_head_that_does_not_fit_leaves_nothing(tmp_path) -> None:
@@ -155,7 +195,7 @@ def test_too_high_a_price_is_refused_before_anything_is_written(command, tmp_pat
     assert "labels         25.00% of the rows have another" in done.stdout
     assert "at most 0.2 of the rows may change their label (--max-flips), 0.25 of 4 rows do" in done.stderr
     assert sorted(tmp_path.iterdir()) == before
-    command(*arguments, "--max-flips", "1")
+    command(*arguments, "--max-flips", "0.25")
     assert (tmp_path / "new" / "head.onnx").exists()
     done = command(*arguments[:-2], "--max-flips", "0.1", status=2)
     assert "--max-flips must be judged on rows as the head will get" in done.stderr
