@@ -10,6 +10,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import onnxhead
 from onnxhead.calibration import calibrate
@@ -85,6 +87,23 @@ def test_the_calibration_error_is_that_of_its_definition() -> None:
     assert quality.calibration_error == pytest.approx(expected)
     assert quality.accuracy == pytest.approx(right.mean())
     assert sum(part.count for part in quality.bins) == 500
+
+
+@pytest.mark.parametrize("link", ["softmax", "sigmoid"])
+def test_whoever_is_quite_sure_counts_too(link) -> None:
+    head = onnxhead.Head([[100.0], [-100.0]], [0.0, 0.0], link=link)
+    labels = [[1, 0], [1, 0], [1, 0], [0, 1]] if link == "sigmoid" else [0, 0, 0, 1]
+    (*_, surest) = calibrate(head, [[1.0], [2.0], [-1.0], [-2.0]], np.array(labels)).before.bins
+    assert (surest.count, surest.confidence, surest.accuracy) == (4, 1, 0.75)
+
+
+def test_what_was_folded_and_where_from_is_kept() -> None:
+    features, labels = load_digits(return_X_y=True)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(features, labels > 4)
+    head = onnxhead.read(estimator)
+    calibrated = calibrate(head, features, labels > 4).head
+    assert head.folding.steps == ("standardscaler (StandardScaler)",)
+    assert (calibrated.folding, calibrated.origin) == (head.folding, head.origin)
 
 
 def test_labels_are_found_by_value_and_by_text() -> None:

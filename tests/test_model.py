@@ -71,6 +71,7 @@ def test_the_table_of_releases_is_ordered_and_ends() -> None:
     assert [r.opset for r in RELEASES] == sorted(r.opset for r in RELEASES)
     assert [r.ir_version for r in RELEASES] == sorted(r.ir_version for r in RELEASES)
     assert oldest_onnxruntime(99, 13) is None
+    assert (oldest_onnxruntime(3, 7), oldest_onnxruntime(3, 6)) == ("1.0", None)
 
 
 def test_the_table_of_releases_is_right_for_the_installed_one(abc) -> None:

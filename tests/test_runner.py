@@ -114,6 +114,15 @@ def test_a_varint_has_ten_bytes_at_most(padding, size, tmp_path) -> None:
     assert external_bytes(tmp_path / "m.onnx") == size
 
 
+@pytest.mark.parametrize(("key", "size"), [(1, 8), (5, 4), (0, 1)], ids=["fixed64", "fixed32", "varint"])
+def test_fields_of_a_fixed_size_are_passed_over(key, size, tmp_path) -> None:
+    entry = field(1, b"location") + field(2, b"x.data")
+    other = bytes([1 << 3 | key]) + bytes([0x7F] * size)
+    (tmp_path / "m.onnx").write_bytes(other + field(7, field(5, field(13, entry))))
+    (tmp_path / "x.data").write_bytes(bytes(7))
+    assert external_bytes(tmp_path / "m.onnx") == 7
+
+
 class Foreign:
     """A tensor of another package on another device, as far as the protocol shows."""
 
@@ -292,6 +301,14 @@ def test_the_size_of_weights_beside_a_file_is_known(random_head, tmp_path, monke
     onnxhead.save(random_head(), tmp_path / "small.onnx")
     assert external_bytes(tmp_path / "small.onnx") == 0
     assert external_bytes(tmp_path / "none.onnx") == 0
+
+
+@pytest.mark.parametrize(("size", "expected"), [(2**28 - 1, False), (2**28, True)])
+def test_weights_are_large_from_256_mib_on(size, expected, random_head, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("onnxhead.storage.EXTERNAL_THRESHOLD_BYTES", 0)
+    report = onnxhead.save(random_head(), tmp_path / "head.onnx")
+    os.truncate(report.data_path, size)
+    assert providers.is_large(report.path) is expected
 
 
 def test_no_bytes_make_that_fail(random_head, tmp_path, monkeypatch) -> None:

@@ -963,6 +963,27 @@ def test_progress_is_told_without_a_terminal_and_quiet_is_quiet(model, tmp_path,
         assert report is None
 
 
+def test_the_speed_of_a_run_that_goes_on_is_its_own(monkeypatch, capsys) -> None:
+    from onnxhead import progress
+
+    now = 50.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with progress.shown(quiet=False) as report:
+        report(1000, 1500)
+        now += 10
+        report(1100, 1500)
+    assert capsys.readouterr().err == "1,100 rows of 1,500, 40 s left, 10 rows/s\n"
+
+
+def test_a_signal_interrupts_the_block_alone() -> None:
+    from onnxhead.progress import ended_by_signals
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), ended_by_signals():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_a_terminal_shows_a_bar(model, tmp_path) -> None:
     pty = pytest.importorskip("pty")
     np.save(tmp_path / "in.npy", ROWS)

@@ -4,6 +4,7 @@ import re
 import sys
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -397,6 +398,15 @@ def test_a_head_that_float32_cannot_carry_is_warned_of(tmp_path: Path) -> None:
         report = onnxhead.save(onnxhead.read(estimator), tmp_path / "head.onnx")
         assert (report.check.uncertainty > 0.01) == is_warned
         assert any(line.startswith("WARNING") for line in report_lines(report)) == is_warned
+
+
+@pytest.mark.parametrize(("uncertainty", "is_warned"), [(0.0099, False), (0.0101, True)])
+def test_one_hundredth_of_uncertainty_is_warned_of(uncertainty, is_warned, abc, tmp_path: Path) -> None:
+    from onnxhead.display import report_lines
+
+    report = onnxhead.save(abc, tmp_path / "abc.onnx")
+    report = replace(report, check=replace(report.check, uncertainty=uncertainty))
+    assert any(line.startswith("WARNING") for line in report_lines(report)) == is_warned
 
 
 SEARCH = Case(
