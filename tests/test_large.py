@@ -234,7 +234,9 @@ def test_the_link_is_checked_on_every_sampled_row(place, weight, bias, tmp_path,
 
 
 @pytest.mark.usefixtures("by_samples")
-def test_a_sampled_row_is_near_the_decision(weight, bias, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("count", [7, 2])
+def test_a_sampled_row_is_near_the_decision(count, weight, bias, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(check, "_SAMPLED_ANSWERS", count * CLASSES)
     head = onnxhead.Head(1000 * weight, bias)
     path = onnxhead.save(head, tmp_path / "head.onnx").path
     answers, seen = check.open_answers(path, Form()), []
@@ -242,7 +244,17 @@ def test_a_sampled_row_is_near_the_decision(weight, bias, tmp_path, monkeypatch)
     check_model(path, head)
     (rows,) = seen
     largest = np.abs(answers(rows)[0]).max(axis=1)
-    assert (rows.any(axis=1) & (largest < 100)).sum() == 1
+    assert (len(rows), (rows.any(axis=1) & (largest < 100)).sum()) == (count, 1)
+
+
+def test_the_uncertainty_of_a_sample_is_that_of_the_row_near_the_decision(
+    weight, bias, tmp_path, monkeypatch
+) -> None:
+    head = onnxhead.Head(1000 * weight, bias)
+    path = onnxhead.save(head, tmp_path / "head.onnx").path
+    whole = check_model(path, head).uncertainty
+    monkeypatch.setattr(check, "LARGE_BYTES", 0)
+    assert check_model(path, head).uncertainty <= whole < 0.01
 
 
 @pytest.mark.usefixtures("by_samples")

@@ -126,7 +126,8 @@ def _without_top(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _check_sample(classify: Answers, head: Head, form: Form) -> Check:
-    rows, classes = _sampled_rows(head, form), sampled_classes(head)
+    rows, near = _sampled_rows(head, form)
+    classes = sampled_classes(head)
     logits, probabilities = classify(rows)
     exact, bound = refer_logits(head, rows, classes, form)
     return Check(
@@ -135,7 +136,7 @@ def _check_sample(classify: Answers, head: Head, form: Form) -> Check:
         len(classes) < head.classes,
         deviation(logits[:, classes], exact, bound),
         link_deviation(head, logits, probabilities),
-        float(probabilities_bound(bound, head.temperature).max()),
+        float(probabilities_bound(bound[:near], head.temperature).max(initial=0.0)),
     )
 
 
@@ -150,11 +151,15 @@ def sampled_classes(head: Head) -> NDArray[np.intp]:
     return np.unique(np.concatenate([*extreme, random, [0, head.classes - 1]]))
 
 
-def _sampled_rows(head: Head, form: Form) -> NDArray[np.float32]:
-    """Return few of the rows, fewer for very many classes: random, near the decision, ones, zeros."""
+def _sampled_rows(head: Head, form: Form) -> tuple[NDArray[np.float32], int]:
+    """Return few of the rows, fewer for very many classes, and how many of them are near the decision.
+
+    Near the decision where float32 has such a row, random, ones, zeros.
+    """
+    near = near_decision(head, form)[-1:, None]
     zeros, ones, minus_ones, *random = checking_rows(head, form)[:, None]
-    rows = [*random[:3], *near_decision(head, form)[-1:, None], ones, minus_ones, zeros]
-    return np.concatenate(rows[: max(2, _SAMPLED_ANSWERS // max(head.classes, head.features))])
+    rows = [*near, *random[:3], ones, minus_ones, zeros]
+    return np.concatenate(rows[: max(2, _SAMPLED_ANSWERS // max(head.classes, head.features))]), len(near)
 
 
 def checking_rows(head: Head, form: Form = DEFAULT) -> NDArray[np.float32]:
