@@ -339,3 +339,47 @@ def test_large_weights_are_not_packed(limit, disabled, random_head, tmp_path, mo
     rows = np.ones((3, 60), np.float32)
     exact = refer(head, rows)
     assert deviation(classify(rows).logits, exact.logits, exact.logits_bound).ratio <= 1
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.empty((4, 4)), "got shape (4, 4), dtype float64:"),
+        (np.empty((4, 4), np.float16), "got shape (4, 4), dtype float16:"),
+        (np.empty((4, 4), np.int32), "got shape (4, 4), dtype int32:"),
+        (np.empty((4, 4), ">f4"), "got shape (4, 4), dtype >f4:"),
+        (np.empty((4, 4), np.float32, order="F"), "got shape (4, 4), dtype float32, not in row order:"),
+        (np.empty((4, 8), np.float32)[:, ::2], "got shape (4, 4), dtype float32, not in row order:"),
+        (np.empty((8, 4), np.float32)[::-2], "got shape (4, 4), dtype float32, not in row order:"),
+        (np.empty((2, 4), np.float32), "got shape (2, 4), dtype float32:"),
+        (np.empty((4, 3), np.float32), "got shape (4, 3), dtype float32:"),
+        (np.empty((4, 5), np.float32), "got shape (4, 5), dtype float32:"),
+        (np.empty(16, np.float32), "got shape (16,), dtype float32:"),
+        (np.frombuffer(bytes(64), np.float32).reshape(4, 4), "got shape (4, 4), dtype float32, read-only:"),
+        ([[0.0] * 4] * 4, "got list:"),
+    ],
+)
+@pytest.mark.parametrize("name", ["logits", "probabilities"])
+def test_no_answers_are_written_into_an_array_that_does_not_fit(
+    name, array, message, random_head, tmp_path
+) -> None:
+    onnxhead.save(random_head(classes=4), tmp_path / "head.onnx")
+    classify = onnxhead.load(tmp_path / "head.onnx", device="cpu")
+    targets = dict.fromkeys(("logits", "probabilities"), np.zeros((4, 4), np.float32)) | {name: array}
+    rule = f"{name} must be a writeable float32 array in row order, 3 rows or more of 4, {message} "
+    with pytest.raises(FeaturesError, match=re.escape(rule + "numpy.empty((3, 4), numpy.float32) is one")):
+        classify.call_into(np.ones((3, 5), np.float32), **targets)
+    assert not any(np.any(target) for other, target in targets.items() if other != name)
+
+
+def test_rows_beyond_the_batch_are_left_as_they_are(random_head, tmp_path) -> None:
+    onnxhead.save(random_head(classes=4), tmp_path / "head.onnx")
+    classify = onnxhead.load(tmp_path / "head.onnx", device="cpu")
+    logits, probabilities = (np.full((9, 4), 7, np.float32) for _ in range(2))
+    for rows in (0, 1, 8):
+        batch = np.ones((rows, 5), np.float32)
+        prediction, expected = classify.call_into(batch, logits[:8], probabilities[:8]), classify(batch)
+        assert np.array_equal(prediction.logits, expected.logits)
+        assert np.array_equal(prediction.probabilities, expected.probabilities)
+        assert (logits[max(1, rows) :] == 7).all()
+        assert (probabilities[max(1, rows) :] == 7).all()

@@ -98,6 +98,24 @@ def round_to_float32(array: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[
     return rounded, np.isinf(rounded) & np.isfinite(array)
 
 
+def check_target(array: Any, shape: tuple[int, int], name: str, error: type[OnnxHeadError]) -> None:
+    """Raise `error` unless so many rows and columns of float32 may be written from an array's address on."""
+    if (
+        isinstance(array, np.ndarray)
+        and array.dtype == np.float32
+        and array.ndim == 2
+        and array.shape[0] >= shape[0]
+        and array.shape[1] == shape[1]
+        and array.flags.c_contiguous
+        and array.flags.writeable
+    ):
+        return
+    raise error(
+        f"{name} must be a writeable float32 array in row order, {shape[0]} rows or more of {shape[1]}, got "
+        f"{_describe_target(array)}: numpy.empty({shape}, numpy.float32) is one"
+    )
+
+
 def numpy_reason(cause: Exception) -> str:
     """Return why numpy refuses a file, without its advice to unpickle it."""
     text = str(cause)
@@ -116,6 +134,13 @@ def is_decimal(text: str) -> bool:
 def describe(array: NDArray[Any]) -> str:
     """Return shape and dtype for a message, such as `shape (3, 4), dtype float64`."""
     return f"shape {array.shape}, dtype {array.dtype}"
+
+
+def _describe_target(array: Any) -> str:
+    if not isinstance(array, np.ndarray):
+        return type(array).__name__
+    order = "" if array.flags.c_contiguous else ", not in row order"
+    return f"{describe(array)}{order}{'' if array.flags.writeable else ', read-only'}"
 
 
 def _irregularity(value: Any, cause: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from onnxhead_runtime.arrays import to_batch, to_float32, to_numeric
+from onnxhead_runtime.arrays import check_target, to_batch, to_float32, to_numeric
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Label
 from onnxhead_runtime.device import DevicePrediction, run_on_device
 from onnxhead_runtime.errors import FeaturesError, ModelError
@@ -168,6 +168,15 @@ class Classifier:
     ) -> Prediction:
         """Classify a batch into arrays at least as long, whose memory the prediction shares.
 
+        Args:
+            features: As for a call.
+            logits: float32 (at least batch, classes), in row order and writeable. What lies beyond the batch
+                is left as it is.
+            probabilities: The same.
+
+        Raises:
+            FeaturesError: As for a call, or an array is another.
+
         Example:
             >>> logits, probabilities = np.empty((8, 3), np.float32), np.empty((8, 3), np.float32)
             >>> classify = load("models/abc.onnx", device="cpu")
@@ -177,6 +186,9 @@ class Classifier:
             [0.5, 0.3400000035762787, 2.4100000858306885]
         """
         batch = self._to_batch(features)
+        shape = len(batch), len(self.classes)
+        check_target(logits, shape, LOGITS, FeaturesError)
+        check_target(probabilities, shape, PROBABILITIES, FeaturesError)
         answers = logits[: len(batch)], probabilities[: len(batch)]
         (self._runner or self._reopen()).run_into(batch, answers)
         return Prediction(*answers, self.classes, self.link)
