@@ -10,6 +10,8 @@ from safetensors.numpy import save_file
 
 import onnxhead
 from onnxhead.reference import deviation, refer
+from onnxhead.summary import inspect
+from onnxhead_runtime import providers
 from onnxhead_runtime.errors import ModelError, WriteError
 from onnxhead_runtime.weights import external_bytes
 
@@ -79,6 +81,40 @@ def test_weight_and_bias_may_lie_in_two_shards(tmp_path) -> None:
     exact = refer(onnxhead.Head(WEIGHT, BIAS), ROWS)
     prediction = onnxhead.load(report.path, device="cpu")(ROWS)
     assert deviation(prediction.logits, exact.logits, exact.logits_bound).ratio <= 1
+
+
+def test_a_small_head_in_a_large_file_is_small(source, tmp_path, monkeypatch) -> None:
+    save_file({**OTHERS, "body": np.zeros(10_000), "weight": WEIGHT, "bias": BIAS}, source)
+    path = onnxhead.save(onnxhead.read(source), tmp_path / "head.onnx", in_place=True).path
+    assert external_bytes(path) == WEIGHT.nbytes + BIAS.nbytes
+    assert inspect(path).size_bytes == path.stat().st_size + WEIGHT.nbytes + BIAS.nbytes
+    for limit, is_large in ((WEIGHT.nbytes + BIAS.nbytes + 1, False), (WEIGHT.nbytes + BIAS.nbytes, True)):
+        monkeypatch.setattr(providers, "_MAPPED_BYTES", limit)
+        assert providers.is_large(path) == is_large
+
+
+@pytest.mark.parametrize(
+    ("changed", "size"),
+    [
+        ({"length": None}, 900),
+        ({"length": None, "offset": None}, 1000),
+        ({"length": "x", "offset": "-1"}, 1000),
+        ({"length": "99999999999999999999"}, 900),
+        ({"offset": "1001"}, 0),
+        ({"location": None}, 0),
+    ],
+)
+def test_what_a_tensor_does_not_say_is_to_the_end_of_its_file(changed, size, tmp_path) -> None:
+    places = {"location": "w.bin", "offset": "100", "length": "140"} | changed
+    tensor = onnx.TensorProto(name="weight", data_location=onnx.TensorProto.EXTERNAL)
+    for key, value in places.items():
+        if value is not None:
+            tensor.external_data.add(key=key, value=value)
+    # what two names share is there once
+    model = onnx.ModelProto(graph=onnx.GraphProto(initializer=[tensor, tensor]))
+    (tmp_path / "head.onnx").write_bytes(model.SerializeToString())
+    (tmp_path / "w.bin").write_bytes(bytes(1000))
+    assert external_bytes(tmp_path / "head.onnx") == size
 
 
 def test_verify_finds_that_the_weights_have_changed(source, tmp_path) -> None:

@@ -16,6 +16,7 @@ from onnxhead.sources.onnx_graph import Graph
 from onnxhead.sources.onnx_layers import last_layers
 from onnxhead_runtime.contract import Label, Link, Metadata
 from onnxhead_runtime.errors import ModelError, OnnxHeadError
+from onnxhead_runtime.weights import external_bytes
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Summary:
 
     Attributes:
         path: The file.
-        data_paths: The data files beside it.
-        size_bytes: The size of all of them.
+        data_paths: The files beside it that hold its weights.
+        size_bytes: The size of the .onnx file and of what it refers to in the others.
         sha256: Hexadecimal SHA-256 of the .onnx file.
         inputs: Its inputs.
         outputs: Its outputs, in order.
@@ -93,7 +94,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
     opsets = {entry.domain: entry.version for entry in model.proto.opset_import}
     opset = opsets.pop("", 0) or opsets.pop("ai.onnx", 0)
     form = model.form if metadata else None
-    size = model.size_bytes + sum(path.stat().st_size for path in model.data_paths)
+    size = model.size_bytes + external_bytes(model.path)
     return Summary(
         path=model.path,
         data_paths=model.data_paths,
