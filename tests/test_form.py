@@ -145,6 +145,26 @@ def test_the_file_itself_finds_the_most_probable_classes(
     assert classify.top(ROWS, 4) == expected[4]
 
 
+@pytest.mark.parametrize(
+    ("classes", "rows", "largest"),
+    [(10, 200_000, 104_857), (1000, 2000, 1048), (30_000, 600, 256), (500_000, 40, 16), (10**8, 3, 1)],
+)
+def test_what_the_file_does_not_give_takes_little_memory(classes, rows, largest) -> None:
+    class Session:
+        """Answers without computing, and keeps how many rows it was asked for."""
+
+        def run(self, _: object, feed: dict[str, np.ndarray], __: object) -> list[np.ndarray]:
+            pieces.append(len(feed["features"]))
+            return [feed["features"], feed["features"].astype(np.int64)]
+
+    pieces: list[int] = []
+    batch = np.arange(rows, dtype=np.float32)[:, np.newaxis]
+    probabilities, numbers = runner.Runner(Session(), "cpu", classes).run_top(batch)
+    assert max(pieces) == largest
+    assert 8 * classes * (max(pieces) - 1) < 64 * 2**20
+    assert probabilities.tolist() == numbers.tolist() == batch.tolist()
+
+
 def test_equal_logits_keep_the_order_of_the_classes_and_nan_has_none(tmp_path) -> None:
     head = onnxhead.Head(np.ones((6, 2)), [0, 1, 1, 0, 1, 0])
     path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(top_k=4)).path

@@ -32,6 +32,7 @@ _BOUND_SIZES = 16
 _WHOLE_OUTPUT_BYTES = 8 * 2**20
 _PIECE_OUTPUT_BYTES = 4 * 2**20
 _PIECE_ROWS = 256  # fewer would read a large weight too often
+_UNSEEN_BYTES = 64 * 2**20  # of logits and probabilities of which only the most probable are asked for
 
 Outputs = tuple[str, ...]
 _Size = tuple[int, Outputs]
@@ -103,8 +104,8 @@ class Runner:
         Raises:
             ProviderError: onnxruntime fails.
         """
-        # all logits and probabilities are made inside, if not copied
-        step = max(_PIECE_ROWS, _PIECE_OUTPUT_BYTES // (4 * self._classes))
+        # all logits and probabilities are made inside, if not copied: memory that the answer does not need
+        step = min(self._piece_rows(), max(1, _UNSEEN_BYTES // (8 * self._classes)))
         if not len(batch):  # as in run
             return np.empty((0, 0), np.float32), np.empty((0, 0), np.int64)
         starts = range(0, len(batch), step)
@@ -131,12 +132,16 @@ class Runner:
             target[...] = answer
 
     def _fill(self, batch: NDArray[np.float32], outputs: Outputs, answers: Answers) -> None:
-        step = max(_PIECE_ROWS, _PIECE_OUTPUT_BYTES // (4 * self._classes))
+        step = self._piece_rows()
         binding = self.session.io_binding()
         for start in range(0, len(batch), step):
             binding.bind_cpu_input(FEATURES, batch[start : start + step])
             _bind_outputs(binding, outputs, [answer[start : start + step] for answer in answers])
             self.session.run_with_iobinding(binding)
+
+    def _piece_rows(self) -> int:
+        """Return how many rows go through at once, so that their logits stay in the cache."""
+        return max(_PIECE_ROWS, _PIECE_OUTPUT_BYTES // (4 * self._classes))
 
     def _bind(self, like: NDArray[np.float32], outputs: Outputs) -> _Call:
         """Return a function that runs batches of one size through buffers that stay bound."""
