@@ -245,3 +245,20 @@ def test_inspect_says_what_refuses_a_file(random_head, tmp_path, monkeypatch) ->
         "opset 99 with IR version 9: no onnxruntime from 1.0 to 1.32 loads it",
         "0.0 GiB: browsers and the .ort format hold less than 2 GiB",
     ]
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_operators_in_the_bodies_of_others_are_obstacles(depth, tmp_path) -> None:
+    inner = onnx.helper.make_node("Scaler", ["x"], ["y"], domain="ai.onnx.ml")
+    for _ in range(depth):
+        y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+        branch = onnx.helper.make_graph([inner], "branch", [], [y])
+        inner = onnx.helper.make_node("If", ["is"], ["y"], then_branch=branch, else_branch=branch)
+    inputs = [onnx.helper.make_tensor_value_info("is", onnx.TensorProto.BOOL, [])]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([inner], "g", inputs, [y])), tmp_path / "if.onnx")
+    obstacle, *_ = inspect(tmp_path / "if.onnx").obstacles
+    assert obstacle.startswith("operators of ai.onnx.ml (Scaler): OpenVINO and TensorRT refuse them")
+    content = (tmp_path / "if.onnx").read_bytes()
+    (tmp_path / "bytes.onnx").write_bytes(content.replace(b"ai.onnx.ml", b"ai.onnx.m\xff"))
+    with pytest.raises(ModelError, match=r"names and metadata must be UTF-8, those of .* are not"):
+        inspect(tmp_path / "bytes.onnx")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +35,7 @@ from onnxhead.external import (
 from onnxhead.form import COMPUTES, Compute, Form
 from onnxhead.graph import Place, compose
 from onnxhead.head import Head
+from onnxhead.nodes import every_node
 from onnxhead.operators import SCALE
 from onnxhead.parameters import Weight
 from onnxhead.scan import Scan, scan
@@ -306,7 +306,9 @@ def _check_text(proto: onnx.ModelProto, path: Path) -> None:
     graph = proto.graph
     texts = [text for prop in proto.metadata_props for text in (prop.key, prop.value)]
     texts += [value.name for values in (graph.initializer, graph.input, graph.output) for value in values]
-    texts += [text for node in graph.node for text in (node.op_type, *node.input, *node.output)]
+    texts += [entry.domain for entry in proto.opset_import]
+    for node in every_node(graph):
+        texts += [node.domain, node.op_type, *node.input, *node.output]
     if not all(isinstance(text, str) for text in texts):
         raise ModelError(f"names and metadata must be UTF-8, those of {path} are not")
 
@@ -319,13 +321,6 @@ def _check_initializers(proto: onnx.ModelProto, path: Path) -> None:
     for tensor in proto.graph.initializer:
         if is_external(tensor):
             check_external(tensor, path)
-    if any(_has_external_attribute(proto.graph)):
+    attributes = [attribute for node in every_node(proto.graph) for attribute in node.attribute]
+    if any(is_external(tensor) for attribute in attributes for tensor in (attribute.t, *attribute.tensors)):
         raise ModelError(f"external data must be that of initializers, {path} has some in a node")
-
-
-def _has_external_attribute(graph: onnx.GraphProto) -> Iterator[bool]:
-    """Tell of each tensor in a node, also of inner graphs, whether its data is elsewhere."""
-    for attribute in (attribute for node in graph.node for attribute in node.attribute):
-        yield from map(is_external, (attribute.t, *attribute.tensors))
-        for inner in (attribute.g, *attribute.graphs):
-            yield from _has_external_attribute(inner)

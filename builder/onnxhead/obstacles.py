@@ -8,6 +8,7 @@ import onnx
 
 from onnxhead.compatibility import RELEASES, oldest_onnxruntime, refusing_runtimes
 from onnxhead.form import Form
+from onnxhead.nodes import every_node
 
 _CLASSICAL = "ai.onnx.ml"
 _LARGEST_BYTES = 2 * 2**30
@@ -31,7 +32,7 @@ def find_obstacles(model: onnx.ModelProto, size_bytes: int, form: Form | None = 
 
 def _operators(model: onnx.ModelProto) -> Iterator[str]:
     domains: dict[str, set[str]] = {}
-    for node in model.graph.node:
+    for node in every_node(model.graph):
         if node.domain not in ("", "ai.onnx"):
             domains.setdefault(node.domain, set()).add(node.op_type)
     for domain, operators in sorted(domains.items()):
