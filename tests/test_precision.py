@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import ml_dtypes
 import numpy as np
@@ -21,6 +22,7 @@ from onnxhead.form import COMPUTES, OPSETS, Form
 from onnxhead.model import open_model
 from onnxhead.reference import deviation, refer
 from onnxhead.shipping.vectors import make_cases
+from onnxhead.summary import inspect
 from onnxhead_runtime import probe
 from onnxhead_runtime.contract import LINKS
 from onnxhead_runtime.errors import HeadError, ModelError, VerificationError, WriteError
@@ -263,6 +265,46 @@ def test_another_scale_is_found(head, tmp_path) -> None:
     assert onnxhead.verify(path).findings
     with pytest.raises(ModelError):
         onnxhead.read(path)
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        (np.ones(29), r"must be one number per class, \(30,\) for weight, .* has shape \(29,\): copy"),
+        (np.ones(31), r"must be one number per class, \(30,\) for weight, .* has shape \(31,\): copy"),
+        (
+            np.ones((30, 40)),
+            r"must be one number per class, .* has shape \(30, 40\): copy it again, or build",
+        ),
+        (np.array(1.0), r"must be one number per class, .* has shape \(\): copy it again, or build it again"),
+        (np.full(30, np.nan), "must be finite, 63 times it too, .* has nan: copy it again, or"),
+        (np.full(30, np.inf), "must be finite, 63 times it too, .* has inf: copy it again, or"),
+        (np.full(30, -np.inf), "must be finite, 63 times it too, .* has -inf: copy it again"),
+        (np.full(30, 1e38), r"must be finite, 63 times it too, .* has 1e\+38: copy it again"),
+    ],
+)
+@pytest.mark.parametrize("large_bytes", [parameters.LARGE_BYTES, 0])
+def test_a_malformed_scale_is_refused(scale, message, large_bytes, head, tmp_path, monkeypatch) -> None:
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(weights="int8")).path
+    model = onnx.load(path)
+    model.graph.initializer[1].CopyFrom(onnx.numpy_helper.from_array(scale.astype(np.float32), "scale"))
+    path.write_bytes(model.SerializeToString())
+    monkeypatch.setattr(parameters, "LARGE_BYTES", large_bytes)
+    (finding,) = onnxhead.verify(path).findings
+    assert re.match(f"scale {message}", finding)
+    for read in (onnxhead.read, inspect):
+        with pytest.raises(ModelError, match=f"scale {message}"):
+            read(path)
+
+
+def test_an_integer_that_a_large_scale_makes_infinite_is_refused(head, tmp_path) -> None:
+    path = onnxhead.save(head, tmp_path / "head.onnx", form=Form(weights="int8")).path
+    model = onnx.load(path)
+    weight, scale = model.graph.initializer[:2]
+    weight.raw_data = bytes([128]) + weight.raw_data[1:]
+    scale.CopyFrom(onnx.numpy_helper.from_array(np.full(30, 5e36, np.float32), "scale"))
+    path.write_bytes(model.SerializeToString())
+    assert onnxhead.verify(path).findings == ["weight must be finite, got -inf at [0, 0]"]
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form.compute != "bfloat16"], ids=name_of)

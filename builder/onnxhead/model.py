@@ -22,7 +22,7 @@ from onnx import TensorProto
 from onnx.helper import np_dtype_to_tensor_dtype
 
 import onnxhead_runtime
-from onnxhead.encoding import STORAGES, Storage, dtype_of
+from onnxhead.encoding import INT8_LIMIT, STORAGES, Storage, dtype_of
 from onnxhead.external import (
     check_external,
     is_data,
@@ -136,12 +136,15 @@ class ModelFile:
         """The weight, as it is in the file.
 
         Raises:
-            ModelError: It is missing, not float32, or shorter than its shape.
+            ModelError: It is missing, of a type in which none is kept, or shorter than its shape; or its
+                scales are not one finite number per class.
             HeadError: It is no matrix of finite numbers.
         """
         array = self._read(WEIGHT, *STORAGES)
         storage = self._storage(WEIGHT) or "float32"
-        return Weight(array, storage, self._read(SCALE) if storage == "int8" else None)
+        scale = self._read_scale(array.shape[:1]) if storage == "int8" else None
+        with np.errstate(over="ignore"):  # of integers beyond the limit: what is infinite then is refused
+            return Weight(array, storage, scale)
 
     @property
     def bias(self) -> NDArray[np.float32]:
@@ -182,7 +185,7 @@ class ModelFile:
         """What reading the weight once finds.
 
         Raises:
-            ModelError: The weight or the bias is missing, not float32, or shorter than its shape.
+            ModelError: The weight or the bias is missing or malformed.
             HeadError: The weight is not finite.
         """
         return scan(self.weight, self.bias, self.form.bias)
@@ -215,6 +218,23 @@ class ModelFile:
         """Return where a parameter lies; None where it is in the model."""
         tensor = self._initializers[name]
         return Place(location_of(tensor), offset_of(tensor)) if is_external(tensor) else None
+
+    def _read_scale(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return the scales of an int8 weight, one per class."""
+        scale = self._read(SCALE)
+        if scale.shape != shape:
+            raise ModelError(
+                f"{SCALE} must be one number per class, {shape} for {WEIGHT}, {self.path} has shape "
+                f"{scale.shape}: copy it again, or build it again"
+            )
+        with np.errstate(over="ignore"):
+            wrong = scale[~np.isfinite(scale * np.float32(INT8_LIMIT))]
+        if wrong.size:
+            raise ModelError(
+                f"{SCALE} must be finite, {INT8_LIMIT} times it too, {self.path} has {wrong[0]:.4g}: copy it "
+                "again, or build it again"
+            )
+        return scale
 
     def _read(self, name: str, *storages: Storage) -> NDArray[Any]:
         """Return a parameter as it is kept, float32 unless other storages are allowed."""
