@@ -106,7 +106,11 @@ def test_a_target_that_does_not_run_a_precision_is_refused(target, precision) ->
 
 
 @pytest.mark.parametrize(
-    "target", ["", "onnx", "openvino==2024", "onnxruntime==new", "onnxruntime==0.5", "tract 1"]
+    "target",
+    [
+        *("", "onnx", "tract 1", "openvino==2024", "openvino==", "==", "==1.16"),
+        *("onnxruntime==", "onnxruntime== ", "onnxruntime==new", "onnxruntime==0.5"),
+    ],
 )
 def test_an_unknown_target_is_refused(target) -> None:
     with pytest.raises(

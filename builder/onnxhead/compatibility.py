@@ -87,11 +87,11 @@ def form_for(target: str, form: Form = DEFAULT) -> Form:
         >>> form_for("onnxruntime==1.5").opset, form_for("openvino").opset
         (12, 13)
     """
-    name, _, version = target.strip().lower().partition("==")
-    if name in RUNTIMES and not version:
+    name, equals, version = target.strip().lower().partition("==")
+    if name in RUNTIMES and not equals:
         check_runtime(name, form)
         return form
-    if name != "onnxruntime" or (version and not re.fullmatch(r"\d+(\.\d+){1,2}", version)):
+    if name != "onnxruntime" or (equals and not re.fullmatch(r"\d+(\.\d+){1,2}", version)):
         raise WriteError(
             f"a target must be onnxruntime==VERSION, such as onnxruntime==1.16, or one of "
             f"{', '.join(RUNTIMES)}, got {target!r}: --opset and --ir say what any other needs"
