@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import ROOT
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import onnxhead
 import onnxhead_runtime
@@ -305,6 +305,35 @@ def test_logits_that_depend_on_the_batch_are_refused(tmp_path) -> None:
     ]
     with pytest.raises(ModelError, match="of a row must depend on that row alone"):
         onnxhead.load(answer_with(tmp_path / "m.onnx", nodes, BOTH))
+
+
+@pytest.mark.parametrize(("moved", "is_valid"), [(1e-6, True), (0.1, False)])
+@pytest.mark.parametrize("link", ["softmax", "ovr"])
+def test_the_last_bits_of_logits_may_depend_on_the_batch_at_any_temperature(
+    link, moved, is_valid, tmp_path
+) -> None:
+    # as the sums of long rows do, in an order that depends on how many rows there are
+    head = onnxhead.Head([[1.0, -2.0], [0.0, 3.0], [4.0, 1.0]], [-4, -4, -4], link=link, temperature=1e-3)
+    model = onnxhead.compose(head)
+    model.graph.node[0].input[2] = "moved_bias"
+    moves = np.array([moved, -moved, 0], np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(moves, "moves"))
+    nodes = [
+        helper.make_node("Shape", ["features"], ["shape"]),
+        helper.make_node("Cast", ["shape"], ["lengths"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMin", ["lengths"], ["rows"], axes=[0]),
+        helper.make_node("Mul", ["moves", "rows"], ["move"]),
+        helper.make_node("Add", ["bias", "move"], ["moved_bias"]),
+    ]
+    nodes += list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, tmp_path / "head.onnx")
+    if is_valid:
+        assert onnxhead_runtime.load(tmp_path / "head.onnx", device="cpu").temperature == np.float32(1e-3)
+        return
+    with pytest.raises(ModelError, match="of a row must depend on that row alone"):
+        onnxhead_runtime.load(tmp_path / "head.onnx", device="cpu")
 
 
 def test_a_softmax_over_the_batch_is_refused(tmp_path) -> None:

@@ -14,6 +14,8 @@ from onnxhead_runtime.providers import is_large, one_line
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    _Answer = tuple[NDArray[np.float32], NDArray[np.float32]]  # logits and probabilities
+
 
 class Contract(NamedTuple):
     """What a file says of itself.
@@ -51,15 +53,17 @@ def read_contract(session: Any, path: str) -> Contract:
     count = _stated_classes(session) if is_large(path) else 0
     answers = None if count else _probe(session, features, path)
     if answers:
-        count = answers[0].shape[1]
+        count = answers[0][0].shape[1]
     try:
         metadata = Metadata.from_props(props, count)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+    if answers:
+        _check_rows(*answers, metadata.temperature if metadata else 1.0, path)
     if metadata is None:
         return Contract(features, tuple(range(count)), None, 1.0, "", 0)
     if answers:
-        _check_link(*answers, metadata, path)
+        _check_link(*answers[0], metadata, path)
     labels = tuple(range(count)) if metadata.labels is None else metadata.labels
     top_k = _top_k(session)
     return Contract(features, labels, metadata.link, metadata.temperature, metadata.weights_sha256, top_k)
@@ -96,13 +100,13 @@ def _list_nodes(nodes: list[Any]) -> str:
     return ", ".join(f"{node.name} {node.type} {node.shape}" for node in nodes) or "none"
 
 
-def _probe(session: Any, features: int, path: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Run two rows; a row's answer must not depend on the other, as with a softmax over the batch."""
+def _probe(session: Any, features: int, path: str) -> tuple[_Answer, _Answer]:
+    """Return the answers to two rows, and to the second of them alone."""
     rows = np.zeros((2, features), np.float32)
     rows[1, ::2], rows[1, 1::2] = 1, -1
     try:
         logits, probabilities = session.run([LOGITS, PROBABILITIES], {FEATURES: rows})
-        logits_alone, alone = session.run([LOGITS, PROBABILITIES], {FEATURES: rows[1:]})
+        alone = session.run([LOGITS, PROBABILITIES], {FEATURES: rows[1:]})
     except Exception as cause:  # onnxruntime's exceptions have no public base
         raise ModelError(
             f"a model must answer any number of rows, {path} does not: {one_line(cause)}"
@@ -110,17 +114,22 @@ def _probe(session: Any, features: int, path: str) -> tuple[NDArray[np.float32],
     shapes = logits.shape, probabilities.shape
     if shapes != ((2, logits.shape[-1]),) * 2:
         raise ModelError(f"{LOGITS} and {PROBABILITIES} must be [batch, C], {path} gives {shapes} for 2 rows")
+    return (logits, probabilities), (alone[0], alone[1])
+
+
+def _check_rows(batch: _Answer, alone: _Answer, temperature: float, path: str) -> None:
+    """Raise where the second row's answer is another without the first, as with a softmax over the batch."""
+    logits, probabilities = batch[0][1:], batch[1][1:]
     # a row's logits may differ in their last bits with the batch, and the link may magnify that
     with np.errstate(invalid="ignore"):
-        difference = float(np.nan_to_num(np.abs(logits[1:] - logits_alone)).max())
-    same_logits = np.allclose(logits[1:], logits_alone, atol=1e-2 * _largest(logits_alone), equal_nan=True)
-    tolerance = 1e-4 + 100 * difference
-    if not (same_logits and np.allclose(probabilities[1:], alone, atol=tolerance, equal_nan=True)):
+        difference = float(np.nan_to_num(np.abs(logits - alone[0])).max())
+    same_logits = np.allclose(logits, alone[0], atol=1e-2 * _largest(alone[0]), equal_nan=True)
+    tolerance = 1e-4 + 100 * difference / temperature
+    if not (same_logits and np.allclose(probabilities, alone[1], atol=tolerance, equal_nan=True)):
         raise ModelError(
             f"{LOGITS} and {PROBABILITIES} of a row must depend on that row alone, in {path} they change "
             "with the batch: the softmax runs over the wrong axis"
         )
-    return logits, probabilities
 
 
 def _largest(values: NDArray[np.float32]) -> float:
