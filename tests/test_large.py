@@ -175,7 +175,7 @@ def test_npy_files_are_mapped(order, weight, bias, tmp_path) -> None:
 
 @pytest.fixture
 def by_samples(monkeypatch) -> None:
-    monkeypatch.setattr(check, "LARGE_BYTES", 0)
+    monkeypatch.setattr(check, "_SAMPLED_BYTES", 0)
     monkeypatch.setattr(check, "_RANDOM_CLASSES", 50)
     monkeypatch.setattr(check, "_EXTREME_CLASSES", 4)
 
@@ -253,7 +253,7 @@ def test_the_uncertainty_of_a_sample_is_that_of_the_row_near_the_decision(
     head = onnxhead.Head(1000 * weight, bias)
     path = onnxhead.save(head, tmp_path / "head.onnx").path
     whole = check_model(path, head).uncertainty
-    monkeypatch.setattr(check, "LARGE_BYTES", 0)
+    monkeypatch.setattr(check, "_SAMPLED_BYTES", 0)
     assert check_model(path, head).uncertainty <= whole < 0.01
 
 

@@ -161,6 +161,8 @@ def test_the_command_prints_the_price_first(command, tmp_path) -> None:
     assert "precision      bfloat16, computed in bfloat16" in done.stdout
     assert "compared       with float32 on 50 rows of rows.npy" in done.stdout
     assert "speed          not measured: it is for GPUs" in done.stdout
+    done = command("build", "head.npz", "-o", "f.onnx", "--compute", "float64")
+    assert "precision      float32, computed in float64" in done.stdout
     done = command("build", "head.npz", "-o", "j.onnx", "--weights", "float16", "--json")
     assert json.loads(done.stdout)["price"]["rows"] == 1000
     assert json.loads(command("build", "head.npz", "-o", "k.onnx", "--json").stdout)["price"] is None
@@ -199,8 +201,11 @@ def test_too_high_a_price_is_refused_before_anything_is_written(command, tmp_pat
     assert (tmp_path / "new" / "head.onnx").exists()
     done = command(*arguments[:-2], "--max-flips", "0.1", status=2)
     assert "--max-flips must be judged on rows as the head will get" in done.stderr
-    for exact in ((), ("--compute", "float64")):
-        done = command("build", "head.npz", *exact, "--rows", "rows.npy", status=2)
-        assert "--rows and --max-flips are for another precision than float32" in done.stderr
+    done = command("build", "head.npz", "--rows", "rows.npy", status=2)
+    assert "--rows and --max-flips are for another precision than float32" in done.stderr
+    done = command("build", "head.npz", "-o", "a.txt", "--weights", "int8", status=2)
+    assert (done.stdout, "must end in .onnx, got a.txt" in done.stderr) == ("", True), (
+        "no price is worked out"
+    )
     done = command("build", "head.npz", "--weights", "int4", status=2)
     assert "weights must be one of float32, float16, bfloat16, int8, got 'int4'" in done.stderr

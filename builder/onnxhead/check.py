@@ -13,7 +13,6 @@ from onnx.reference import ReferenceEvaluator
 
 from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
-from onnxhead.parameters import LARGE_BYTES
 from onnxhead.reference import (
     Deviation,
     deviation,
@@ -30,7 +29,8 @@ Answers = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.
 _SAMPLED_ANSWERS = 2**23  # rows by classes: 32 MiB of logits
 _EXTREME_CLASSES, _RANDOM_CLASSES = 16, 1024
 _RANDOM_ROWS, _NEAR_ROWS = 13, 16
-_MOST_CLASSES = 2**17  # whose answers to all rows are held in float64, and features
+_SAMPLED_BYTES = 16 * 2**20
+_MOST_CLASSES = 2**16  # whose answers to all rows are held in float64, and features
 _LARGEST_FEATURE = 2.0**60
 _SAMPLED_VALUES = 2**22
 
@@ -74,11 +74,11 @@ def check_model(path: Path, head: Head, form: Form = DEFAULT) -> Check:
     """Run a model file on the CPU and compare its answers with those of the head in float64.
 
     Every probability is also compared with what float64 makes of the logits that the model gave, which tells
-    links apart in every precision. Of a head of 64 MiB or more, or of very many classes or features, the
+    links apart in every precision. Of a head of 16 MiB or more, or of very many classes or features, the
     logits of a sample of classes are compared, the extreme ones among them, on a few rows.
     """
     classify = open_answers(path, form)
-    if head.matrix.nbytes >= LARGE_BYTES or max(head.classes, head.features) > _MOST_CLASSES:
+    if head.matrix.nbytes >= _SAMPLED_BYTES or max(head.classes, head.features) > _MOST_CLASSES:
         return _check_sample(classify, head, form)
     near = near_decision(head, form)
     rows = np.concatenate([checking_rows(head, form), near])

@@ -81,6 +81,11 @@ class Form:
         return self.weights if self.compute in _HALVES else "float32"
 
     @property
+    def is_float32(self) -> bool:
+        """Whether the weight is kept, and W f + b computed, in float32."""
+        return self.precision_kind == "float32"
+
+    @property
     def largest_number(self) -> float:
         """Up to where features and logits can be checked: well within what they are computed in."""
         return 2.0**14 if self.compute == "float16" else 2.0**100

@@ -143,7 +143,7 @@ class ModelFile:
         array = self._read(WEIGHT, *STORAGES)
         storage = self._storage(WEIGHT) or "float32"
         scale = self._read_scale(array.shape[:1]) if storage == "int8" else None
-        with np.errstate(over="ignore", invalid="ignore"):  # of integers beyond the limit: refused as infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is refused
             return Weight(array, storage, scale)
 
     @property

@@ -124,11 +124,6 @@ def _scratch(parent: Path) -> Iterator[Path]:
         ) from cause
 
 
-def is_exact(form: Form) -> bool:
-    """Tell whether a form has all of float32."""
-    return form.weights == "float32" and form.compute in ("float32", "float64")
-
-
 def _rounded_answers(head: Head, kind: Storage) -> Answers:
     """Return what a GPU gives that computes W f + b in a type and sums in float32."""
     kept = head.stored_as(kind, kind)

@@ -45,6 +45,7 @@ _BLOCKS = 2  # running sums that a block's are the difference of
 _HALF_SMALLEST: dict[Compute, float] = {"float16": 2.0**-25, "bfloat16": 2.0**-134}
 _HALF_STEP = 0.501  # and what rounding to a step adds where a feature lies between two
 _LINK_ROUNDING = 1e-6
+_CACHED_VALUES = 2**14  # of running sums
 _BLOCK_VALUES = 2**22  # float64 copies of the weight are made 32 MiB at a time
 
 
@@ -128,11 +129,15 @@ def _running_sums(
 ) -> NDArray[np.float64]:
     """Return the sum of the magnitudes of all sums on the way to each logit, (batch, classes)."""
     found = np.empty((len(rows), len(weight)))
-    for row, values in enumerate(rows):
-        sums = np.cumsum(weight * values, axis=1)
-        bias_last = np.abs(sums).sum(axis=1)
-        sums += bias[:, np.newaxis]
-        found[row] = np.maximum(bias_last, np.abs(sums, out=sums).sum(axis=1))
+    step = max(1, _CACHED_VALUES // weight.shape[1])
+    for start in range(0, len(weight), step):
+        block = slice(start, start + step)
+        for row, values in enumerate(rows):
+            sums = weight[block] * values
+            np.cumsum(sums, axis=1, out=sums)
+            bias_last = np.abs(sums).sum(axis=1)
+            sums += bias[block, np.newaxis]
+            found[row, block] = np.maximum(bias_last, np.abs(sums, out=sums).sum(axis=1))
     return found
 
 

@@ -108,7 +108,7 @@ def save(
     if not isinstance(head, Head):
         raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
-    _check_name(target)
+    check_name(target)
     if in_place:
         check_in_place(form)
     head = head.stored_as(form.weights, form.bias)
@@ -136,7 +136,8 @@ def check_in_place(form: Form) -> None:
         )
 
 
-def _check_name(target: Path) -> None:
+def check_name(target: Path) -> None:
+    """Raise WriteError for a name that no model file may have."""
     if target.suffix != ".onnx":
         raise WriteError(f"a model's file name must end in .onnx, got {target}")
     _check_text(target)

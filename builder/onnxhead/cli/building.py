@@ -19,13 +19,13 @@ from onnxhead.form import COMPUTES, Compute, Form
 from onnxhead.head import Head
 from onnxhead.model import open_model
 from onnxhead.parameters import LARGE_BYTES
-from onnxhead.precision import Price, is_exact, price
+from onnxhead.precision import Price, price
 from onnxhead.progress import ended_by_signals, shown
 from onnxhead.reliability import check_picture, draw
 from onnxhead.shipping import prepare, write
 from onnxhead.shipping.targets import TARGETS
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
-from onnxhead.storage import Report, check_in_place
+from onnxhead.storage import Report, check_in_place, check_name
 from onnxhead_runtime.errors import FeaturesError, SourceError, VerificationError, WriteError
 from onnxhead_runtime.rows import read_features
 
@@ -128,8 +128,9 @@ def build(
     folder = Path("models") if head.stored is None or not in_place else head.stored[0].path.parent
     target = output or folder / f"{source[0].resolve().stem}.onnx"
     _check_source_stays(source[0], target)
+    check_name(target)
     with ended_by_signals():  # what is unfinished is removed
-        cost = None if is_exact(form) else _price(head, form, target, rows)
+        cost = None if form.is_float32 else _price(head, form, target, rows)
         if cost and not as_json:
             print_lines(display.price_lines(cost, form, rows))
         if cost and max_flips is not None:
@@ -215,10 +216,10 @@ def ship(
 
 
 def _check_price_options(form: Form, rows: str | None, max_flips: float | None) -> None:
-    if is_exact(form) and (rows is not None or max_flips is not None):
+    if form.is_float32 and (rows is not None or max_flips is not None):
         raise WriteError(
-            f"--rows and --max-flips are for another precision than {form.precision}: give --weights or "
-            "--compute with one, or leave them out"
+            "--rows and --max-flips are for another precision than float32: give one with --weights or "
+            "--compute, or leave them out"
         )
     if max_flips is not None and not 0 <= max_flips <= 1:
         raise WriteError(f"--max-flips must be a share of the rows, from 0 to 1, got {max_flips:g}")

@@ -10,7 +10,7 @@ from onnxhead.compatibility import refusing_runtimes
 from onnxhead.display.text import count, label_list, link_text, plain, table
 from onnxhead.form import Form
 from onnxhead.head import Folding
-from onnxhead.precision import Price, is_exact
+from onnxhead.precision import Price
 from onnxhead.shipping import Shipment
 from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.shipping.targets import TARGETS
@@ -111,7 +111,7 @@ def _folding_rows(folding: Folding | None) -> Iterator[tuple[str, str]]:
 
 def _warning_rows(check: Check, form: Form) -> Iterator[tuple[str, str]]:
     # what another precision costs on rows is said by its price
-    if check.uncertainty > _LARGEST_UNCERTAINTY and is_exact(form):
+    if check.uncertainty > _LARGEST_UNCERTAINTY and form.is_float32:
         yield (
             "WARNING",
             f"near a decision float32 may change probabilities by {min(check.uncertainty, 1):.2g}, as "
