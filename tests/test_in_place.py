@@ -54,11 +54,6 @@ def test_the_progress_of_a_weight_in_place_is_told(source, tmp_path) -> None:
     assert steps == [(7, 7)]
 
 
-def test_a_file_that_holds_weight_and_bias_counts_once(source, tmp_path) -> None:
-    path = onnxhead.save(onnxhead.read(source), tmp_path / "head.onnx", in_place=True).path
-    assert external_bytes(path) == source.stat().st_size
-
-
 def test_a_bias_that_is_not_there_is_in_the_model(tmp_path) -> None:
     save_file({"weight": WEIGHT}, tmp_path / "head.safetensors")
     head = onnxhead.read(tmp_path / "head.safetensors", no_bias=True)
