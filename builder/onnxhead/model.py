@@ -307,7 +307,7 @@ def load(
         threads: How many threads a call computes with on the CPU; None for one per core that this process
             may use.
         allow_tf32: Let a GPU round to TF32: faster, and no longer within the float32 bound.
-        mmap: Whether weights beside the model stay in their file; `auto`: from 256 MiB on.
+        mmap: Whether float32 weights beside the model stay in their file; `auto`: from 256 MiB on.
 
     Raises:
         ModelError: The file is missing, broken, or does not have the contract's input and outputs.

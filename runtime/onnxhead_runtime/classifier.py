@@ -45,8 +45,8 @@ def load(
             may use, by its affinity and its control group's quota. Small batches take one in any case.
         allow_tf32: Let a GPU round features and weights to TF32, 10 bits of mantissa: faster, and no
             longer within the float32 bound.
-        mmap: Whether weights beside the model stay in their file, mapped: the model is loaded at once,
-            processes share one copy, and small batches take longer. Otherwise they are read and packed.
+        mmap: Whether float32 weights beside the model stay in their file, mapped: the model is loaded at
+            once, processes share one copy, and small batches take longer. Otherwise they are read and packed.
             `auto`: from 256 MiB on.
 
     Raises:

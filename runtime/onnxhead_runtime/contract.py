@@ -44,8 +44,8 @@ class Metadata:
         labels: One label per class, or None where the classes are numbered 0 to C-1.
         link: How logits become probabilities.
         temperature: The divisor of the logits before the link, exactly representable in float32.
-        weights_sha256: Hexadecimal SHA-256 of the weight's bytes followed by the bias's, both float32
-            little-endian in row order.
+        weights_sha256: Hexadecimal SHA-256 of the weight's bytes, of the scales that int8 has, and of the
+            bias's, each as the file keeps it: little-endian in row order.
     """
 
     labels: tuple[Label, ...] | None
