@@ -25,8 +25,8 @@ class Model(NamedTuple):
 
     @property
     def may_be_refused(self) -> bool:
-        """Whether a runtime may lack what the model needs, so that this is what is asked."""
-        return self.name.startswith(("form-", "precision-"))
+        """Whether a runtime may lack the types that the model needs, so that this is what is asked."""
+        return self.name.startswith("precision-")
 
     def check(self, logits: np.ndarray, probabilities: np.ndarray) -> None:
         """Stop unless answers are within their bounds."""
