@@ -9,7 +9,7 @@
 #   make bench         the benchmarks: benchmarks/results/ and the pictures in docs/; TORCH=torch has torch too
 #   make bench-gpu     the benchmark on an NVIDIA GPU, in an environment that has torch and onnxhead[gpu]
 #   make test-clients  every client that is shipped, built and held to every head; needs their toolchains
-#   make clients-packages  what test-clients needs beside the toolchains, from Debian or Ubuntu; as root
+#   make clients-packages  what test-clients and compat need beside the toolchains, from Debian or Ubuntu; as root
 #   make bench-languages  one row in every language, with the clients that test-clients built
 #   make bench-large   heads of gigabytes: building and loading; 30 GB of disk, 16 of memory
 #   make compat        heads in every form in onnxruntime 1.15 to the newest, OpenVINO and tract; writes docs/runtimes.md
@@ -71,7 +71,7 @@ test-clients: $(VENV)/dev.done
 clients-packages:
 	$(APT) update -qq
 	DEBIAN_FRONTEND=noninteractive $(APT) install -qq --no-install-recommends chromium clang-format cmake g++ gcc \
-		libcjson-dev libgtest-dev libssl-dev make nlohmann-json3-dev pkg-config > /dev/null
+		libcjson-dev libgtest-dev libssl-dev make nlohmann-json3-dev pkg-config qemu-user > /dev/null
 
 compat: wheel
 	PYTHONPATH=tests $(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)

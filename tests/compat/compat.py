@@ -7,6 +7,7 @@ refuse and not answer from the CPU. Writes the table of docs/runtimes.md.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ PRECISIONS = {
     "in float16": Form(compute="float16"),
     "in float64": Form(compute="float64"),
 }
+_OLD_PROCESSOR = f"onnxruntime {VERSIONS[-1]}, processor with AVX2 and no VNNI"
 _PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
@@ -54,6 +56,10 @@ def main(folder: Path) -> None:
     for version in VERSIONS:
         requirements = [f"onnxruntime=={version}", *([NUMPY_1] if version in OLD_VERSIONS else [])]
         table[f"onnxruntime {version}"] = run("load_models.py", folder, requirements, wheel, models)
+    newest = f"onnxruntime=={VERSIONS[-1]}"
+    # there sums of products of bytes are cut off at 16 bits, in silence
+    emulator = ["qemu-x86_64", "-cpu", "Haswell"]
+    table[_OLD_PROCESSOR] = run("load_models.py", folder, [newest], wheel, models, prefix=emulator)
     for other in ("openvino", "tract"):
         table[other] = run("load_elsewhere.py", folder, [other, "numpy"], None, models, other)
     run("cuda_without_gpu.py", folder, ["onnxruntime-gpu"], wheel, models)
@@ -136,12 +142,32 @@ def write_model(folder: Path, name: str, head: onnxhead.Head, form: Form) -> Non
 
 
 def run(
-    script: str, folder: Path, requirements: list[str], wheel: Path | None, models: Path, *more: str
+    script: str,
+    folder: Path,
+    requirements: list[str],
+    wheel: Path | None,
+    models: Path,
+    *more: str,
+    prefix: list[str] | None = None,
 ) -> dict[str, str]:
     """Run a script in an environment that has what is asked for alone; return the last line that it prints.
 
     Nothing where pip has no such package for this Python, unless this is CI: there that is a failure.
+
+    Args:
+        script: The script, beside this one.
+        folder: Where to make the environment.
+        requirements: What is installed.
+        wheel: Our own package, installed without what it needs.
+        models: The first argument of the script.
+        more: Its further arguments.
+        prefix: The command that runs Python, such as an emulator; nothing is run where it is not there.
     """
+    if prefix is not None and not shutil.which(prefix[0]):
+        if "CI" in os.environ:
+            raise SystemExit(f"FAILED: {prefix[0]} is missing: make clients-packages installs it")
+        print(f"{prefix[0]}: SKIPPED, not installed")
+        return {}
     environment = folder / "compat"
     subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
     python = environment / "bin" / "python"
@@ -151,7 +177,11 @@ def run(
     if wheel:
         subprocess.run([python, *_PIP, "--no-deps", wheel], check=True)
     done = subprocess.run(
-        [python, HERE / script, models, *more], check=True, cwd=folder, stdout=subprocess.PIPE, text=True
+        [*(prefix or []), python, HERE / script, models, *more],
+        check=True,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     *lines, answers = done.stdout.splitlines()
     print("\n".join(lines), flush=True)
