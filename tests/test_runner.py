@@ -124,6 +124,13 @@ def test_fields_of_a_fixed_size_are_passed_over(key, size, tmp_path) -> None:
     assert external_bytes(tmp_path / "m.onnx") == 7
 
 
+def test_what_two_tensors_share_counts_once(tmp_path) -> None:
+    tensor = field(5, field(13, field(1, b"location") + field(2, b"x.data")))
+    (tmp_path / "m.onnx").write_bytes(field(7, tensor + tensor))
+    (tmp_path / "x.data").write_bytes(bytes(7))
+    assert external_bytes(tmp_path / "m.onnx") == 7
+
+
 class Foreign:
     """A tensor of another package on another device, as far as the protocol shows."""
 
