@@ -130,6 +130,12 @@ BUILDERS = {
     "torch.onnx": torch_onnx,
     "skl2onnx": skl2onnx,
 }
+# what they read, where that is not weight.npy
+SOURCES = {
+    "onnxhead, from .safetensors in bfloat16": "bfloat16.safetensors",
+    "onnxhead, from .npy in float64, features first": "float64.npy",
+    "onnxhead --in-place": "float32.safetensors",
+}
 
 
 def main(name: str) -> None:
