@@ -16,7 +16,7 @@ from onnxhead.encoding import Storage, scales, stored_bytes
 from onnxhead.parameters import Weight
 
 Progress = Callable[[int, int | None], None]
-_AHEAD_BLOCKS = 4  # that wait to be hashed
+_AHEAD_STEPS = 8  # that wait to be hashed or written
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +61,21 @@ def scan(
     """
     digest = hashlib.sha256()
     rounding = 0.0
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1) as hashing:  # hashing releases the interpreter, and takes as long as the rest
+    waiting: deque[Future[Any]] = deque()
+    # reading, hashing and writing take about as long as each other, and release the interpreter
+    with ThreadPoolExecutor(1) as hashing, ThreadPoolExecutor(1) as writing:
         for block in weight.blocks():
             content = stored_bytes(block.values, weight.storage)
             waiting.append(hashing.submit(digest.update, content))
             if write:
-                write(content)
+                waiting.append(writing.submit(write, content))
             if progress:
                 progress(block.classes.stop, len(bias))
             rounding = max(rounding, block.rounding)
-            if len(waiting) > _AHEAD_BLOCKS:
+            while len(waiting) > _AHEAD_STEPS:
                 waiting.popleft().result()
+        for step in waiting:
+            step.result()
     both = digest.copy()
     if weight.storage == "int8":
         both.update(stored_bytes(scales(weight.largest)))
