@@ -49,11 +49,14 @@ def test_every_ir_version_is_written(ir_version, random_head, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"opset": 6}, "opset must be 7 to 26, got 6"),
-        ({"opset": 27}, "opset must be 7 to 26, got 27"),
-        ({"ir_version": 3}, "ir_version must be 4 to 13, got 3"),
-        ({"ir_version": 14}, "ir_version must be 4 to 13, got 14"),
-        ({"top_k": 0}, "top_k must be at least 1, got 0"),
+        ({"opset": 6}, "opset must be an integer from 7 to 26, got 6"),
+        ({"opset": 27}, "opset must be an integer from 7 to 26, got 27"),
+        ({"ir_version": 3}, "ir_version must be an integer from 4 to 13, got 3"),
+        ({"ir_version": 14}, "ir_version must be an integer from 4 to 13, got 14"),
+        ({"opset": 13.0}, "opset must be an integer from 7 to 26, got 13.0"),
+        ({"top_k": 2.5}, "top_k must be an integer, at least 1, got 2.5"),
+        ({"top_k": True}, "top_k must be an integer, at least 1, got True"),
+        ({"top_k": 0}, "top_k must be an integer, at least 1, got 0"),
         ({"top_k": 1, "opset": 10}, "top_k needs opset 11 or newer, got 10"),
     ],
 )
@@ -202,7 +205,9 @@ def test_the_form_is_read_back_and_held_to(random_head, tmp_path) -> None:
         onnxhead.verify(path)
     model.opset_import[0].version = 28
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match="is not as onnxhead writes models: opset must be 7 to 26, got 28"):
+    with pytest.raises(
+        ModelError, match="is not as onnxhead writes models: opset must be an integer from 7 to 26, got 28"
+    ):
         onnxhead.verify(path)
 
 

@@ -187,8 +187,11 @@ def edited(head: onnxhead.Head, path: Path, edit) -> Path:
         (lambda m: m.graph.node.pop(), "must have the graph that onnxhead writes"),
         (lambda m: m.opset_import.add(domain="ai.onnx.ml", version=3), "must have the opset import that"),
         (lambda m: m.opset_import[0].__setattr__("version", 12), "must have the graph that onnxhead writes"),
-        (lambda m: m.opset_import[0].__setattr__("version", 28), "opset must be 7 to 26, got 28"),
-        (lambda m: m.__setattr__("ir_version", 3), "ir_version must be 4 to 13, got 3"),
+        (
+            lambda m: m.opset_import[0].__setattr__("version", 28),
+            "opset must be an integer from 7 to 26, got 28",
+        ),
+        (lambda m: m.__setattr__("ir_version", 3), "ir_version must be an integer from 4 to 13, got 3"),
         (lambda m: m.graph.initializer.pop(), "must have a float32 or float16 or bfloat16 initializer bias"),
         (
             lambda m: m.graph.initializer[0].__setattr__("data_type", 11),

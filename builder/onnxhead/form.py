@@ -54,8 +54,10 @@ class Form:
             ("opset", self.opset, OPSETS),
             ("ir_version", self.ir_version, IR_VERSIONS),
         ):
-            if value not in allowed:
-                raise WriteError(f"{name} must be {allowed[0]} to {allowed[-1]}, got {value!r}")
+            if type(value) is not int or value not in allowed:
+                raise WriteError(
+                    f"{name} must be an integer from {allowed[0]} to {allowed[-1]}, got {value!r}"
+                )
         for name, kind, known in (
             ("weights", self.weights, STORAGES),
             ("compute", self.compute, COMPUTES),
@@ -66,8 +68,8 @@ class Form:
             object.__setattr__(self, "weights", self.compute)
         if self.weights != self.compute and "float32" not in (self.weights, self.compute):
             raise WriteError(f"weights in {self.weights} are computed in float32, got compute {self.compute}")
-        if self.top_k is not None and self.top_k < 1:
-            raise WriteError(f"top_k must be at least 1, got {self.top_k}")
+        if self.top_k is not None and (type(self.top_k) is not int or self.top_k < 1):
+            raise WriteError(f"top_k must be an integer, at least 1, got {self.top_k!r}")
         for what, oldest in self._needs():
             if self.opset < oldest:
                 raise WriteError(
