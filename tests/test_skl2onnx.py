@@ -172,7 +172,7 @@ def test_one_vs_rest_underflow_is_right_here_and_wrong_there(tmp_path: Path) -> 
     onnxhead.save(head, tmp_path / "ours.onnx")
     ours = onnxhead.load(tmp_path / "ours.onnx", device="cpu")(rows).probabilities
     bound = refer(head, rows).probabilities_bound.max()
-    assert np.abs(ours - expected).max() <= 2 * bound < 0.05
+    assert np.abs(ours - expected).max() <= 2 * bound < 0.1
 
 
 def test_temperature_calibration_is_right_here_and_fails_there(tmp_path: Path) -> None:
