@@ -13,7 +13,7 @@ _WIDE = [768, 1000]
 
 def lines() -> list[str]:
     one_call, cold, files = (_read(name) for name in ("one_call", "cold_start", "files"))
-    large, precisions = _read("large"), _read("precisions")
+    gigabytes, precisions = _read("large"), _read("precisions")
     small, large = _entry(one_call["by_hand"], _ROW, 1), _entry(one_call["by_hand"], _WIDE, 65536)
     peers = _entry(one_call["peers"], _ROW, 1)
     others = ("scikit-learn", "skl2onnx's file", "torch eager", "OpenVINO", "tract")
@@ -43,9 +43,9 @@ def lines() -> list[str]:
                 f"allow, +{entry['anonymous_mib']} MiB",
             )
         )
-    built, mib = large["built"]["onnxhead, from .npy"]
-    copied, _ = large["built"]["cp of the weight file"]
-    _, _, loading, _, own = large["loaded"][0]
+    built, mib = gigabytes["built"]["onnxhead, from .npy"]
+    copied, _ = gigabytes["built"]["cp of the weight file"]
+    _, _, loading, _, own = gigabytes["loaded"][0]
     int8 = [spent["float32"] / spent["int8"] for spent in precisions["seconds"]]
     table += [
         (
