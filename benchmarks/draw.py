@@ -84,7 +84,7 @@ def draw_precisions(found: dict[str, Any], path: Path) -> None:
     axes.set_xticks(found["batches"], [f"{count:,}" for count in found["batches"]])
     axes.set_title("A 768 x 1000 head in other precisions: higher is faster", loc="left")
     axes.grid(color="0.9")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center", bbox_to_anchor=(0.5, 0.6))
     _save(figure, path)
 
 
