@@ -190,7 +190,8 @@ def test_saturated_probabilities_are_ranked_by_their_logits(tmp_path) -> None:
 
 def test_more_of_them_than_classes_are_refused(random_head, tmp_path) -> None:
     with pytest.raises(HeadError, match="top_k must be at most the 4 classes, got 5"):
-        onnxhead.save(random_head(), tmp_path / "head.onnx", form=Form(top_k=5))
+        onnxhead.save(random_head(), tmp_path / "new" / "head.onnx", form=Form(top_k=5))
+    assert list(tmp_path.iterdir()) == [], "not even the folder, and no weights, have been written"
     assert not list(tmp_path.iterdir())
 
 

@@ -72,10 +72,9 @@ def compose(
         >>> [output.name for output in model.graph.output]
         ['logits', 'probabilities']
     """
-    if form.top_k and form.top_k > head.classes:
-        raise HeadError(f"top_k must be at most the {head.classes} classes, got {form.top_k}")
+    check_shape(head, form)
     if form.weights == "int8":
-        _check_int8(head)
+        _check_int8_range(head)
     head = head.stored_as(form.weights, form.bias)
     if weight is None and head.matrix.stored_bytes > PROTOBUF_LIMIT_BYTES - 2**24:
         raise HeadError(
@@ -113,11 +112,17 @@ def compose(
     return model
 
 
-def _check_int8(head: Head) -> None:
-    if head.features > _INT8_FEATURES:
+def check_shape(head: Head, form: Form) -> None:
+    """Raise HeadError for a form that a head of so many classes and features cannot have."""
+    if form.top_k and form.top_k > head.classes:
+        raise HeadError(f"top_k must be at most the {head.classes} classes, got {form.top_k}")
+    if form.weights == "int8" and head.features > _INT8_FEATURES:
         raise HeadError(
             f"int8 sums at most {_INT8_FEATURES} features, got {head.features}: take float16 or bfloat16"
         )
+
+
+def _check_int8_range(head: Head) -> None:
     largest = float(head.matrix.largest.max())
     if largest * head.features > _INT8_LARGEST:
         raise HeadError(

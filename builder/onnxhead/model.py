@@ -38,7 +38,7 @@ from onnxhead.head import Head
 from onnxhead.nodes import every_node
 from onnxhead.operators import SCALE
 from onnxhead.parameters import Weight
-from onnxhead.scan import Scan, scan
+from onnxhead.scan import scan
 from onnxhead_runtime import Classifier
 from onnxhead_runtime.contract import BIAS, FEATURES, FORMAT_KEY, TOP_CLASSES, WEIGHT, Metadata
 from onnxhead_runtime.errors import HeadError, ModelError, WriteError
@@ -180,34 +180,26 @@ class ModelFile:
                 )
         return head
 
-    @cached_property
-    def scan(self) -> Scan:
-        """What reading the weight once finds.
-
-        Raises:
-            ModelError: The weight or the bias is missing or malformed.
-            HeadError: The weight is not finite.
-        """
-        return scan(self.weight, self.bias, self.form.bias)
-
     def damages(self) -> list[str]:
         """Compare the hashes that the file states with its content; one sentence per difference.
 
         Raises:
             ModelError: onnxhead did not build the file, or its metadata or its form are malformed.
         """
-        stated, _ = self.metadata.weights_sha256, self.form
+        stated, form = self.metadata.weights_sha256, self.form
         try:
-            digest, weight_digest = self.scan.sha256, self.scan.weight_sha256
+            read = scan(self.weight, self.bias, form.bias)
         except (HeadError, ModelError) as error:
             return [str(error)]
         found = [
-            f"the SHA-256 of {path.name} begins with {weight_digest[:12]}, its name states another"
+            f"the SHA-256 of {path.name} begins with {read.weight_sha256[:12]}, its name states another"
             for path in filter(is_data, self.data_paths)
-            if not is_named_after(path.name, weight_digest)
+            if not is_named_after(path.name, read.weight_sha256)
         ]
-        if digest != stated:
-            found.insert(0, f"the SHA-256 of weight and bias is {digest}, the file states {stated or 'none'}")
+        if read.sha256 != stated:
+            found.insert(
+                0, f"the SHA-256 of weight and bias is {read.sha256}, the file states {stated or 'none'}"
+            )
         return found
 
     @cached_property

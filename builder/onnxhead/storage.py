@@ -23,7 +23,7 @@ from typing import IO
 
 from onnxhead.check import Check, check_model
 from onnxhead.form import DEFAULT, Form
-from onnxhead.graph import Place, compose
+from onnxhead.graph import Place, check_shape, compose
 from onnxhead.head import Folding, Head, Stored
 from onnxhead.parameters import LARGE_BYTES
 from onnxhead.scan import Progress, Scan, scan
@@ -109,6 +109,7 @@ def save(
         raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
     check_name(target)
+    check_shape(head, form)
     if in_place:
         check_in_place(form)
     head = head.stored_as(form.weights, form.bias)
