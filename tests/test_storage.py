@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import onnxhead
-from onnxhead import storage
+from onnxhead import replacement, storage
 from onnxhead.check import Check, checking_rows, near_decision
 from onnxhead.reference import Deviation, refer
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
@@ -117,7 +117,7 @@ def test_data_that_an_unreadable_file_may_use_stays(random_head, tmp_path, monke
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(storage.mmap, "mmap", refuse)
+    monkeypatch.setattr(replacement.mmap, "mmap", refuse)
     second = onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
     monkeypatch.undo()
     assert onnxhead.verify(second.path).findings == []
@@ -129,7 +129,7 @@ def test_a_very_large_file_is_no_model_that_uses_data(random_head, tmp_path) -> 
     first = onnxhead.save(random_head(), tmp_path / "head.onnx")
     with (tmp_path / "video.bin").open("wb") as file:
         file.write(first.data_path.name.encode())
-        file.truncate(storage._SEARCHED_BYTES + 1)
+        file.truncate(replacement._SEARCHED_BYTES + 1)
     onnxhead.save(random_head(seed=1), tmp_path / "head.onnx")
     assert not first.data_path.exists()
 

@@ -1,37 +1,35 @@
 """Save a head: write beside the target, verify what was written, then rename.
 
-The target is replaced in one step, the rename of the .onnx, so that a kill at any moment leaves the old
-model or the new one, each whole. Large weights go to a data file named after its content: the new pair lies
-complete beside the old one before that rename, and old data is removed only after it.
-
-Two processes that save to one path take turns, so that whatever temporary file one finds is left by a dead
-one.
+Large weights are read once: they are checked, hashed and written to their data file in one pass, and the
+model is composed after it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import mmap
 import os
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from onnxhead.check import Check, check_model
 from onnxhead.form import DEFAULT, Form
 from onnxhead.graph import Place, check_shape, compose
 from onnxhead.head import Folding, Head, Stored
 from onnxhead.parameters import LARGE_BYTES
+from onnxhead.replacement import (
+    check_name,
+    check_text,
+    keep_data,
+    keep_model,
+    replacing,
+    unfinished_data,
+    unfinished_model,
+)
 from onnxhead.scan import Progress, Scan, scan
 from onnxhead_runtime.contract import Label, Link
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
 EXTERNAL_THRESHOLD_BYTES = LARGE_BYTES
-_SEARCHED_BYTES = 256 * 2**20  # a model whose weight is elsewhere is smaller
 
 
 @dataclass(frozen=True)
@@ -114,18 +112,8 @@ def save(
         check_in_place(form)
     head = head.stored_as(form.weights, form.bias)
     places = _places(head, target) if in_place else None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _exclusive(target):
-            try:
-                return _replace(head, target, form, places, progress)
-            finally:
-                _remove_leftovers(target)
-    except OSError as cause:
-        raise WriteError(
-            f"a model must be saved to a folder that is writable and has room, {target} was not written and "
-            f"what was there is unchanged: {cause.strerror or cause}"
-        ) from cause
+    with replacing(target):
+        return _replace(head, target, form, places, progress)
 
 
 def check_in_place(form: Form) -> None:
@@ -135,19 +123,6 @@ def check_in_place(form: Form) -> None:
             f"a model in place refers to float32 weights, got weights in {form.weights}: save it without "
             "in_place (--in-place), or in float32"
         )
-
-
-def check_name(target: Path) -> None:
-    """Raise WriteError for a name that no model file may have."""
-    if target.suffix != ".onnx":
-        raise WriteError(f"a model's file name must end in .onnx, got {target}")
-    _check_text(target)
-
-
-def _check_text(path: Path) -> None:
-    name = str(path)
-    if "\0" in name or "\\" in path.name or not name.isprintable():
-        raise WriteError(f"a model's file name must be printable text without backslashes, got {name!r}")
 
 
 def _places(head: Head, target: Path) -> tuple[Place, Place | None]:
@@ -174,7 +149,7 @@ def _place(stored: Stored, target: Path) -> Place:
             f"a model in place lies in the folder of the file that it refers to, {target} does not lie "
             f"beside {path}: give a file in that folder (-o), or copy the weights"
         )
-    _check_text(path)
+    check_text(path)
     return Place(path.name, stored.offset)
 
 
@@ -197,17 +172,14 @@ def _replace(
         found = scan(head.matrix, head.bias, form.bias)
     model = compose(head, form, found.sha256, *(places or ()))
     content = model.SerializeToString(deterministic=True)
-    with _temporary(_model_temporary(target)) as file:
-        file.write(content)
-        _sync(file)
-        check = check_model(Path(file.name), head, form)
+    with unfinished_model(target, content) as unfinished:
+        check = check_model(unfinished, head, form)
         if not check.passed:
             raise VerificationError(
                 "a model's answers must be within rounding of float64, the largest errors are "
                 f"{check}; {target} was not written: run onnxhead doctor and try another onnxruntime"
             )
-        Path(file.name).replace(target)
-    _sync_folder(target.parent)
+        keep_model(unfinished, target)
     return Report(
         path=target,
         data_path=data_path,
@@ -227,98 +199,6 @@ def _replace(
 
 
 def _write_data(head: Head, target: Path, form: Form, progress: Progress | None) -> tuple[Path, Scan]:
-    with _temporary(_data_temporary(target)) as file:
+    with unfinished_data(target) as file:
         found = scan(head.matrix, head.bias, form.bias, file.write, progress)
-        _sync(file)
-        path = target.with_name(f"{target.stem}.{found.weight_sha256[:12]}.data")
-        Path(file.name).replace(path)
-    _sync_folder(target.parent)
-    return path, found
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file that is removed unless it has been renamed."""
-    path.unlink(missing_ok=True)  # a killed process's, or somebody's link to elsewhere
-    try:
-        with path.open("xb") as file:
-            yield file
-    finally:
-        path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _exclusive(target: Path) -> Iterator[None]:
-    """Hold the lock file of `target`, which is removed before it is given up."""
-    path = target.with_name(f".{target.name}.lock")
-    while True:
-        file = path.open("ab")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if _is_at(file, path):
-            break
-        file.close()  # its last holder removed it: take the one that is there now
-    with file:
-        try:
-            yield
-        finally:
-            path.unlink()
-            fcntl.flock(file, fcntl.LOCK_UN)  # a child that was forked meanwhile has the file open too
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _model_temporary(target: Path) -> Path:
-    return target.with_name(f".{target.name}.tmp")
-
-
-def _data_temporary(target: Path) -> Path:
-    return target.with_name(f".{target.stem}.data.tmp")
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Remove what older and killed saves left: temporary files, and data that no file in the folder names.
-
-    That is housekeeping: the model has been replaced or not, and what cannot be removed stays.
-    """
-    with contextlib.suppress(OSError):
-        for temporary in (_model_temporary(target), _data_temporary(target)):
-            temporary.unlink(missing_ok=True)
-        name = re.compile(re.escape(target.stem) + r"\.[0-9a-f]{12}\.data")
-        files = [path for path in target.parent.iterdir() if path.is_file()]  # no folders, no pipes
-        unused = [path for path in files if name.fullmatch(path.name)]
-        for other in (path for path in files if unused and path not in unused):
-            unused = [path for path in unused if not _contains(other, path.name.encode())]
-        for path in unused:
-            path.unlink(missing_ok=True)
-
-
-def _contains(path: Path, text: bytes) -> bool:
-    """Search a file for a name; one that cannot be read may contain it, a very large one does not."""
-    try:
-        if path.stat().st_size > _SEARCHED_BYTES:
-            return False
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.find(text) >= 0
-    except ValueError:  # an empty file has no map
-        return False
-    except OSError:
-        return True
-
-
-def _sync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # a folder that may be written need not be readable
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        return keep_data(file, target, found.weight_sha256), found

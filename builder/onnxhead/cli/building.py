@@ -22,10 +22,11 @@ from onnxhead.parameters import LARGE_BYTES
 from onnxhead.precision import Price, price
 from onnxhead.progress import ended_by_signals, shown
 from onnxhead.reliability import check_picture, draw
+from onnxhead.replacement import check_name
 from onnxhead.shipping import prepare, write
 from onnxhead.shipping.targets import TARGETS
 from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
-from onnxhead.storage import Report, check_in_place, check_name
+from onnxhead.storage import Report, check_in_place
 from onnxhead_runtime.errors import FeaturesError, SourceError, VerificationError, WriteError
 from onnxhead_runtime.rows import read_features
 
