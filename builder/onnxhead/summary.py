@@ -10,7 +10,8 @@ import onnx
 
 from onnxhead.compatibility import oldest_onnxruntime
 from onnxhead.form import Form
-from onnxhead.model import ModelFile, open_model
+from onnxhead.model import open_model
+from onnxhead.model_file import ModelFile
 from onnxhead.obstacles import find_obstacles
 from onnxhead.sources.onnx_graph import Graph
 from onnxhead.sources.onnx_layers import last_layers

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from onnxhead.check import Check, check_model
 from onnxhead.head import Head
-from onnxhead.model import ModelFile, open_model
+from onnxhead.model import open_model
+from onnxhead.model_file import ModelFile
 from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
 from onnxhead.shipping.signing import SIGNATURE, signature_findings
 from onnxhead_runtime.errors import ModelError

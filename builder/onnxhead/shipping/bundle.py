@@ -15,7 +15,7 @@ from onnxhead.check import check_model, open_answers
 from onnxhead.external import file_sha256, is_named_after
 from onnxhead.form import Form
 from onnxhead.head import Head
-from onnxhead.model import ModelFile
+from onnxhead.model_file import ModelFile
 from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.shipping.vectors import Case, case_findings, class_labels, write_cases
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES

@@ -12,7 +12,8 @@ from onnxhead.check import Check, check_model
 from onnxhead.compatibility import check_runtime
 from onnxhead.form import Form
 from onnxhead.head import Head
-from onnxhead.model import ModelFile, open_model
+from onnxhead.model import open_model
+from onnxhead.model_file import ModelFile
 from onnxhead.scratch import scratch
 from onnxhead.shipping.bundle import BUNDLE, MODEL, answer_findings, write_bundle, write_sums
 from onnxhead.shipping.signing import check_key

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from onnxhead.model import ModelFile, open_model
+from onnxhead.model import open_model
+from onnxhead.model_file import ModelFile
 from onnxhead.sources.contents import Contents, Linear, Request, to_entry, unit_link
 from onnxhead.sources.onnx_graph import Graph, attributes
 from onnxhead.sources.onnx_layers import (

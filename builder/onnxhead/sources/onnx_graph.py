@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor
 from onnx.reference import ReferenceEvaluator
 
-from onnxhead.model import ModelFile
+from onnxhead.model_file import ModelFile
 
 # Through these a constant stays one, and grows no larger.
 _RESHAPING_OPERATORS = {"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
