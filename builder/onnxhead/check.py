@@ -92,7 +92,7 @@ def check_model(path: Path, head: Head, form: Form = DEFAULT) -> Check:
         deviation(logits, exact.logits, exact.logits_bound),
         max(
             deviation(probabilities, exact.probabilities, exact.probabilities_bound),
-            link_deviation(head, logits, probabilities),
+            link_deviation(head.link, head.temperature, logits, probabilities),
             key=lambda found: found.ratio,
         ),
         float(near_bounds.max(initial=0.0)),
@@ -135,7 +135,7 @@ def _check_sample(classify: Answers, head: Head, form: Form) -> Check:
         len(classes),
         len(classes) < head.classes,
         deviation(logits[:, classes], exact, bound),
-        link_deviation(head, logits, probabilities),
+        link_deviation(head.link, head.temperature, logits, probabilities),
         float(probabilities_bound(bound[:near], head.temperature).max(initial=0.0)),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto
 
+from onnxhead_runtime.contract import WEIGHT
 from onnxhead_runtime.errors import ModelError
 
 
@@ -27,6 +28,12 @@ def offset_of(tensor: TensorProto) -> int:
     return int(text) if text.isdecimal() else 0  # which is not what onnxhead writes, and refused as such
 
 
+def length_of(tensor: TensorProto) -> int:
+    """Return how many bytes of its file a tensor has; 0 where the model does not say so."""
+    text = next((entry.value for entry in tensor.external_data if entry.key == "length"), "0")
+    return int(text) if text.isdecimal() else 0
+
+
 def read_external(tensor: TensorProto, model: Path, length: int) -> memoryview | bytes:
     """Return the bytes of a tensor beside the model: a whole data file, or a part of another's file.
 
@@ -37,7 +44,9 @@ def read_external(tensor: TensorProto, model: Path, length: int) -> memoryview |
     try:
         content = np.memmap(path, np.uint8, mode="r").data
         offset = offset_of(tensor)
-        return content if is_data(path) else content[offset : offset + length]
+        # the data file of a head is the weight and nothing else
+        is_weight = is_data(path) and not offset and tensor.name == WEIGHT
+        return content if is_weight else content[offset : offset + length]
     except ValueError:  # an empty file has no map
         return b""
     except OSError as cause:

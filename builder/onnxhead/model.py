@@ -18,7 +18,9 @@ import onnxhead_runtime
 from onnxhead.external import check_external, is_external
 from onnxhead.model_file import ModelFile
 from onnxhead.nodes import every_node
+from onnxhead.whole_file import WholeFile
 from onnxhead_runtime import Classifier
+from onnxhead_runtime.contract import GRAPH_KEY
 from onnxhead_runtime.errors import ModelError
 
 
@@ -46,7 +48,20 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelError(f"a model must have a graph with nodes, {path} ({len(content)} bytes) has none")
     _check_text(proto, path)
     _check_initializers(proto, path)
-    return ModelFile(path, proto, len(content), hashlib.sha256(content).hexdigest())
+    kind = WholeFile if any(prop.key == GRAPH_KEY for prop in proto.metadata_props) else ModelFile
+    return kind(path, proto, len(content), hashlib.sha256(content).hexdigest())
+
+
+def open_whole(path: str | os.PathLike[str]) -> WholeFile:
+    """Read a whole model and check its structure.
+
+    Raises:
+        ModelError: As `open_model`, or it is no whole model.
+    """
+    model = open_model(path)
+    if not isinstance(model, WholeFile):
+        raise ModelError(f"a whole model is what onnxhead attach writes, {path} is none")
+    return model
 
 
 def load(

@@ -28,7 +28,7 @@ from onnxhead.graph import Place, compose
 from onnxhead.head import Head
 from onnxhead.operators import SCALE
 from onnxhead.parameters import Weight
-from onnxhead.scan import scan
+from onnxhead.scan import Scan, scan
 from onnxhead_runtime.contract import BIAS, FEATURES, FORMAT_KEY, TOP_CLASSES, WEIGHT, Metadata
 from onnxhead_runtime.errors import HeadError, ModelError, WriteError
 
@@ -175,21 +175,33 @@ class ModelFile:
         Raises:
             ModelError: onnxhead did not build the file, or its metadata or its form are malformed.
         """
-        stated, form = self.metadata.weights_sha256, self.form
-        try:
-            read = scan(self.weight, self.bias, form.bias)
-        except (HeadError, ModelError) as error:
-            return [str(error)]
-        found = [
-            f"the SHA-256 of {path.name} begins with {read.weight_sha256[:12]}, its name states another"
-            for path in filter(is_data, self.data_paths)
-            if not is_named_after(path.name, read.weight_sha256)
-        ]
-        if read.sha256 != stated:
-            found.insert(
-                0, f"the SHA-256 of weight and bias is {read.sha256}, the file states {stated or 'none'}"
-            )
+        found = self.weight_damages()
+        read = self._scanned
+        if isinstance(read, Scan):
+            found += [
+                f"the SHA-256 of {path.name} begins with {read.weight_sha256[:12]}, its name states another"
+                for path in filter(is_data, self.data_paths)
+                if not is_named_after(path.name, read.weight_sha256)
+            ]
         return found
+
+    def weight_damages(self) -> list[str]:
+        """Compare the hash of weight and bias alone."""
+        stated, read = self.metadata.weights_sha256, self._scanned
+        if isinstance(read, str):
+            return [read]
+        if read.sha256 == stated:
+            return []
+        return [f"the SHA-256 of weight and bias is {read.sha256}, the file states {stated or 'none'}"]
+
+    @cached_property
+    def _scanned(self) -> Scan | str:
+        """What reading the weight found, or why it cannot be read."""
+        form = self.form
+        try:
+            return scan(self.weight, self.bias, form.bias)
+        except (HeadError, ModelError) as error:
+            return str(error)
 
     @cached_property
     def _initializers(self) -> dict[str, TensorProto]:

@@ -57,7 +57,7 @@ _ZERO, _LIMIT, _SMALLEST, _ORIGIN, _ORIGIN_BYTE, _AXES = (
 def list_nodes(head: Head, form: Form) -> Iterator[NodeProto]:
     """Yield the nodes from `features` to all outputs."""
     yield from _int8_nodes(form) if form.weights == "int8" else _gemm_nodes(form)
-    yield from _link_nodes(head, form)
+    yield from list_link_nodes(head.link, head.temperature, form.opset)
     if form.top_k:
         # by the logits, which still differ where float32 probabilities have become equal
         yield _node("TopK", [LOGITS, TOP_K], "top_logits", TOP_CLASSES, axis=-1)
@@ -129,14 +129,15 @@ def _reduce(operator: str, name: str, output: str, form: Form, opset: int) -> No
     return _node(operator, [name], output, axes=[1], keepdims=1)
 
 
-def _link_nodes(head: Head, form: Form) -> Iterator[NodeProto]:
+def list_link_nodes(link: Link, temperature: float, opset: int) -> Iterator[NodeProto]:
+    """Yield the nodes from `logits` to `probabilities`."""
     last = LOGITS
-    if head.temperature != 1:
+    if temperature != 1:
         last = "tempered_logits"
         yield _node("Div", [LOGITS, TEMPERATURE], last)
-    for operator, output in _LINK_OPERATORS[head.link]:
+    for operator, output in _LINK_OPERATORS[link]:
         # older ones flatten to two axes, of which they take the one that is named
-        axis = -1 if form.opset >= _SOFTMAX_OPSET else 1
+        axis = -1 if opset >= _SOFTMAX_OPSET else 1
         yield _node(operator, [last], output, **({"axis": axis} if operator == "Softmax" else {}))
         last = output
 

@@ -173,14 +173,16 @@ def link_bound(probabilities: NDArray[np.float64], link: Link) -> NDArray[np.flo
     return np.asarray(np.fmax(_LINK_ROUNDING, summed))
 
 
-def link_deviation(head: Head, logits: NDArray[np.float32], probabilities: NDArray[np.float32]) -> Deviation:
+def link_deviation(
+    link: Link, temperature: float, logits: NDArray[np.float32], probabilities: NDArray[np.float32]
+) -> Deviation:
     """Compare probabilities with what the link makes of the logits of the same answer, row by row."""
     found = Deviation(0.0, 1.0)
     for row, answer in zip(logits[:, None], probabilities[:, None], strict=True):
-        expected = links.probabilities(row, head.link, head.temperature)
+        expected = links.probabilities(row, link, temperature)
         # a logit is divided, and its softplus rounded, before exp magnifies what that did
-        largest = np.abs(np.nan_to_num(row, posinf=0.0, neginf=0.0)).max() / head.temperature
-        bound = link_bound(expected, head.link) + 4 * _UNIT_ROUNDOFF * largest
+        largest = np.abs(np.nan_to_num(row, posinf=0.0, neginf=0.0)).max() / temperature
+        bound = link_bound(expected, link) + 4 * _UNIT_ROUNDOFF * largest
         found = max(found, deviation(answer, expected, bound), key=lambda one: one.ratio)
     return found
 

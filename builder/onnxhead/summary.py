@@ -15,6 +15,7 @@ from onnxhead.model_file import ModelFile
 from onnxhead.obstacles import find_obstacles
 from onnxhead.sources.onnx_graph import Graph
 from onnxhead.sources.onnx_layers import last_layers
+from onnxhead.whole_file import WholeFile
 from onnxhead_runtime.contract import Label, Link, Metadata
 from onnxhead_runtime.errors import ModelError, OnnxHeadError
 from onnxhead_runtime.weights import external_bytes
@@ -44,13 +45,14 @@ class Summary:
         inputs: Its inputs.
         outputs: Its outputs, in order.
         operators: Its operators, in order.
+        is_whole: Whether there is a backbone before the head.
         ir_version: The version of the ONNX file format.
         opset: The version of the ai.onnx operators.
         other_domains: The operator sets beyond ai.onnx, which not every runtime has.
         labels: One per class; None where the file names none.
         link: How logits become probabilities; None where the file does not say.
         temperature: The divisor of the logits; None where the file does not say.
-        form: How the head is written; None for a file that onnxhead did not build.
+        form: How the head is written; None where there is none that onnxhead built.
         weights_sha256: The hash of the weights; None where the file does not say.
         oldest_onnxruntime: The oldest release that loads the file; None if none is known to, and for files
             with operators beyond ai.onnx.
@@ -65,6 +67,7 @@ class Summary:
     inputs: list[Tensor]
     outputs: list[Tensor]
     operators: list[str]
+    is_whole: bool
     ir_version: int
     opset: int
     other_domains: list[str]
@@ -94,7 +97,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
     metadata = _metadata(model)
     opsets = {entry.domain: entry.version for entry in model.proto.opset_import}
     opset = opsets.pop("", 0) or opsets.pop("ai.onnx", 0)
-    form = model.form if metadata else None
+    form = model.form if metadata and metadata.weights_sha256 else None
     size = model.size_bytes + external_bytes(model.path)
     return Summary(
         path=model.path,
@@ -104,6 +107,7 @@ def inspect(path: str | os.PathLike[str]) -> Summary:
         inputs=[_tensor(value) for value in graph.input],
         outputs=[_tensor(value) for value in graph.output],
         operators=[node.op_type for node in graph.node],
+        is_whole=isinstance(model, WholeFile),
         ir_version=model.proto.ir_version,
         opset=opset,
         other_domains=sorted(opsets),
@@ -122,7 +126,8 @@ def _metadata(model: ModelFile) -> Metadata | None:
     """Return the metadata of a file that onnxhead built, once its graph is known to be what they say."""
     if not model.is_ours:
         return None
-    model.head()
+    if not isinstance(model, WholeFile) or model.has_head:
+        model.head()
     return model.metadata
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from onnxhead.check import Check, check_model
 from onnxhead.head import Head
@@ -12,6 +13,8 @@ from onnxhead.model import open_model
 from onnxhead.model_file import ModelFile
 from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
 from onnxhead.shipping.signing import SIGNATURE, signature_findings
+from onnxhead.whole_check import WholeCheck, check_whole
+from onnxhead.whole_file import WholeFile
 from onnxhead_runtime.errors import ModelError
 
 
@@ -21,21 +24,25 @@ class Verification:
 
     Attributes:
         path: The model file, or the folder of a bundle.
-        check: The comparison with float64; None where the hashes differ, so that there is no head to
-            compare with.
+        check: The comparison with float64, of a whole model that with its parts; None where the hashes
+            differ, so that there is no head to compare with.
         findings: One sentence per defect; empty for what is as it was built.
         signed: Whether there is a signature: True where it was checked and holds, None where it was not
             checked.
     """
 
     path: Path
-    check: Check | None
+    check: Check | WholeCheck | None
     findings: list[str]
     signed: bool | None = False
 
 
-def verify(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Verification:
+def verify(
+    path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None, sample: Any = None
+) -> Verification:
     """Check the hashes of a file that onnxhead built, and its answers against float64.
+
+    Of a whole model its answers are compared with the backbone and the head run apart.
 
     Of a folder that `ship` wrote: every file of its bundle against the hashes there, the vectors against
     float64 and against onnxruntime, and the signature. The client's source is not covered.
@@ -44,9 +51,12 @@ def verify(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None =
         path: The .onnx file, or the folder, or the bundle in it.
         key: The public key, as PEM, of whoever signed the folder; None to check no signature. Needs the extra
             `sign`.
+        sample: Inputs to run a whole model on, arrays by name; None to make some up.
 
     Raises:
-        ModelError: The file is broken, or onnxhead did not build it; or the key is none.
+        ModelError: The file is broken, or onnxhead did not build it; or the key is none, or a sample is given
+            for a head alone.
+        FeaturesError: The sample does not fit the model's inputs.
         ProviderError: onnxruntime is missing.
 
     Example:
@@ -59,8 +69,22 @@ def verify(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None =
     model = open_model(path)
     if key is not None:
         raise ModelError(f"a signature is that of a folder that was shipped, {path} is a file")
-    check, findings, _ = _check(model)
+    check: Check | WholeCheck | None
+    if isinstance(model, WholeFile):
+        check, findings = _check_whole(model, sample)
+    elif sample is not None:
+        raise ModelError(f"a sample is for a model with a backbone, {path} is a head alone: leave it out")
+    else:
+        check, findings, _ = _check(model)
     return Verification(model.path, check, findings)
+
+
+def _check_whole(model: WholeFile, sample: Any) -> tuple[WholeCheck | None, list[str]]:
+    findings = model.damages()
+    if findings:
+        return None, findings
+    check = check_whole(model, sample)
+    return check, [] if check.passed else [f"the largest differences from its parts are {check}"]
 
 
 def _check(model: ModelFile) -> tuple[Check | None, list[str], Head | None]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
 from onnxhead_runtime.arrays import check_target, to_batch, to_float32, to_numeric
-from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Label
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Label
 from onnxhead_runtime.device import DevicePrediction, run_on_device
 from onnxhead_runtime.errors import FeaturesError, ModelError
+from onnxhead_runtime.inputs import to_feeds
 from onnxhead_runtime.prediction import Prediction
 from onnxhead_runtime.probe import Contract, read_contract
 from onnxhead_runtime.providers import open_session
 from onnxhead_runtime.runner import Runner
+from onnxhead_runtime.whole import WholeRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +77,8 @@ class Classifier:
 
     Attributes:
         device: The device in use: `cpu` or `cuda:N`.
-        features: The width of a row.
+        features: The width of a row; 0 for a whole model, which takes the inputs of its backbone.
+        inputs: Name, dtype and shape of each input: `features`, or those of the backbone.
         classes: The label of each class; 0 to C-1 where the file names none.
         link: How probabilities come from logits: `softmax`, `sigmoid` or `ovr`; None where the file does
             not say, as one that onnxhead did not build.
@@ -94,9 +98,10 @@ class Classifier:
         self._options = (device, threads, allow_tf32, mmap)
         session, self.device = self._open()
         self._contract = read_contract(session, self._path)
-        self._runner: Runner | None = Runner(session, self.device, len(self._contract.classes))
+        self._runner: Runner | WholeRunner | None = self._make_runner(session)
         _open_classifiers.add(self)
         self.features = self._contract.features
+        self.inputs = self._contract.inputs
         self.classes = self._contract.classes
         self.link = self._contract.link
         self.temperature = self._contract.temperature
@@ -113,7 +118,8 @@ class Classifier:
 
         Args:
             features: Anything array-like. float32 in row order is used as it is; other floats, integers
-                and booleans are converted.
+                and booleans are converted. For a whole model a dict with an array for each of its inputs,
+                each with all its axes or, for one row, without the first.
 
         Returns:
             Logits and probabilities, float32 (batch, classes); (1, classes) for one row. A NaN in a row
@@ -121,7 +127,8 @@ class Classifier:
 
         Raises:
             FeaturesError: The width is not the model's, the values are not numbers, or one of them lies
-                beyond float32.
+                beyond float32; or they do not fit the inputs of a whole model.
+            ProviderError: onnxruntime fails.
         """
         logits, probabilities = (self._runner or self._reopen()).run(self._to_batch(features))
         return Prediction(logits, probabilities, self.classes, self.link)
@@ -156,7 +163,7 @@ class Classifier:
         """
         if not 1 <= k <= self._contract.top_k:
             return self(features).top(k)
-        probabilities, numbers = (self._runner or self._reopen()).run_top(self._to_batch(features))
+        probabilities, numbers = self._head_runner().run_top(self._to_batch(features))
         undefined = np.asarray(np.isnan(probabilities).any(axis=1))
         return [
             [] if bad else [(self.classes[i], float(p)) for i, p in zip(best[:k], row[:k], strict=True)]
@@ -185,12 +192,13 @@ class Classifier:
             >>> logits[0].round(2).tolist()
             [0.5, 0.3400000035762787, 2.4100000858306885]
         """
+        runner = self._head_runner()
         batch = self._to_batch(features)
         shape = len(batch), len(self.classes)
         check_target(logits, shape, LOGITS, FeaturesError)
         check_target(probabilities, shape, PROBABILITIES, FeaturesError)
         answers = logits[: len(batch)], probabilities[: len(batch)]
-        (self._runner or self._reopen()).run_into(batch, answers)
+        runner.run_into(batch, answers)
         return Prediction(*answers, self.classes, self.link)
 
     def run_device(self, features: Any) -> DevicePrediction:
@@ -217,13 +225,15 @@ class Classifier:
             answer = classify.run_device(torch.randn(64, 768, device="cuda"))
             probabilities = torch.from_dlpack(answer.probabilities)
         """
-        runner = self._runner or self._reopen()
-        return run_on_device(runner.session, self.device, self.features, features)
+        return run_on_device(self._head_runner().session, self.device, self.features, features)
 
     def __repr__(self) -> str:
         name = os.path.basename(self._path)
+        takes = (
+            f"features={self.features}" if self.features else f"inputs={[one.name for one in self.inputs]}"
+        )
         return (
-            f"Classifier({name!r}, features={self.features}, classes={len(self.classes)}, "
+            f"Classifier({name!r}, {takes}, classes={len(self.classes)}, "
             f"link={self.link!r}, device={self.device!r})"
         )
 
@@ -246,11 +256,28 @@ class Classifier:
         other._check_same(self._contract)
         return other
 
-    def _reopen(self) -> Runner:
+    def _make_runner(self, session: Any) -> Runner | WholeRunner:
+        if self._contract.features:
+            return Runner(session, self.device, len(self._contract.classes))
+        return WholeRunner(session)
+
+    def check_takes_rows(self) -> None:
+        """Raise FeaturesError for a whole model, which takes the inputs of its backbone."""
+        if not self.features:
+            raise FeaturesError(
+                f"rows of features are for a head alone, {self._path} takes "
+                f"{'; '.join(map(str, self.inputs))}: call the classifier with those, batch by batch"
+            )
+
+    def _head_runner(self) -> Runner:
+        self.check_takes_rows()
+        return cast("Runner", self._runner or self._reopen())
+
+    def _reopen(self) -> Runner | WholeRunner:
         """Open this process's session after a fork."""
         session, _ = self._open()
         self._check_same(read_contract(session, self._path))
-        self._runner = Runner(session, self.device, len(self.classes))
+        self._runner = self._make_runner(session)
         return self._runner
 
     def _check_same(self, contract: Contract) -> None:
@@ -266,7 +293,8 @@ class Classifier:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._runner))
         self._runner = None
 
-    def _to_batch(self, features: Any) -> NDArray[np.float32]:
+    def _to_batch(self, features: Any) -> Any:
+        """Return rows of features as float32 (batch, features), or the arrays of a whole model by name."""
         if (
             type(features) is np.ndarray
             and features.dtype is _FLOAT32
@@ -275,6 +303,10 @@ class Classifier:
             and features.flags.c_contiguous
         ):
             return features
+        if not self.features:
+            return to_feeds(features, self.inputs)
+        if isinstance(features, Mapping) and set(features) == {FEATURES}:
+            features = features[FEATURES]
         batch = to_batch(to_numeric(features, "features", FeaturesError), self.features, FeaturesError)
         return to_float32(batch, "features", FeaturesError)
 

@@ -25,9 +25,10 @@ TOP_PROBABILITIES = "top_probabilities"
 TOP_CLASSES = "top_classes"
 
 FORMAT = "1"
-_PREFIX = "onnxhead."
-FORMAT_KEY = _PREFIX + "format"
-LABELS_KEY = _PREFIX + "labels"
+PREFIX = "onnxhead."
+FORMAT_KEY = PREFIX + "format"
+LABELS_KEY = PREFIX + "labels"
+GRAPH_KEY = PREFIX + "graph_sha256"
 
 Label = str | int | bool | float
 # One row's answer: a label, or with the link `sigmoid` several; None where it is undefined.
@@ -45,13 +46,17 @@ class Metadata:
         link: How logits become probabilities.
         temperature: The divisor of the logits before the link, exactly representable in float32.
         weights_sha256: Hexadecimal SHA-256 of the weight's bytes, of the scales that int8 has, and of the
-            bias's, each as the file keeps it: little-endian in row order.
+            bias's, each as the file keeps it: little-endian in row order. Empty for a model without a head
+            that is known.
+        graph_sha256: Of a whole model the hexadecimal SHA-256 of its graph, and of all weights beside it;
+            empty for a head alone.
     """
 
     labels: tuple[Label, ...] | None
     link: Link
     temperature: float
     weights_sha256: str
+    graph_sha256: str = ""
 
     def to_props(self) -> dict[str, str]:
         """Return the `metadata_props` in the order in which they are written."""
@@ -60,8 +65,11 @@ class Metadata:
             props["labels"] = json.dumps(self.labels, ensure_ascii=False, separators=(",", ":"))
         props["link"] = self.link
         props["temperature"] = str(np.float32(self.temperature))
-        props["weights_sha256"] = self.weights_sha256
-        return {_PREFIX + key: value for key, value in props.items()}
+        if self.weights_sha256:
+            props["weights_sha256"] = self.weights_sha256
+        if self.graph_sha256:
+            props["graph_sha256"] = self.graph_sha256
+        return {PREFIX + key: value for key, value in props.items()}
 
     @classmethod
     def from_props(cls, props: Mapping[str, str], classes: int) -> Metadata | None:
@@ -73,7 +81,7 @@ class Metadata:
         Raises:
             ModelError: A value is missing or malformed, or the format is newer than this version.
         """
-        values = {k.removeprefix(_PREFIX): v for k, v in props.items() if k.startswith(_PREFIX)}
+        values = {k.removeprefix(PREFIX): v for k, v in props.items() if k.startswith(PREFIX)}
         if "format" not in values:
             return None
         if values["format"] != FORMAT:
@@ -87,6 +95,7 @@ class Metadata:
             link=check_link(values.get("link"), ModelError),
             temperature=_parse_temperature(values.get("temperature", "")),
             weights_sha256=values.get("weights_sha256", ""),
+            graph_sha256=values.get("graph_sha256", ""),
         )
 
 

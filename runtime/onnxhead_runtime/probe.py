@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from onnxhead_runtime import links
-from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, TOP_CLASSES, Label, Link, Metadata
+from onnxhead_runtime.contract import (
+    FEATURES,
+    GRAPH_KEY,
+    LOGITS,
+    PROBABILITIES,
+    TOP_CLASSES,
+    Label,
+    Link,
+    Metadata,
+)
 from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.inputs import Input, list_inputs
 from onnxhead_runtime.providers import is_large, one_line
 
 if TYPE_CHECKING:
@@ -21,20 +31,22 @@ class Contract(NamedTuple):
     """What a file says of itself.
 
     Attributes:
-        features: The width of a row.
+        features: The width of a row; 0 for a whole model, which takes the inputs of its backbone.
         classes: The label of each class; 0 to C-1 where the file names none.
         link: How probabilities come from logits; None for a file that onnxhead did not build.
         temperature: The divisor of the logits before the link.
-        weights_sha256: The hash of weight and bias; empty where the file has none.
+        content_sha256: The hashes that the file states of its weights and its graph; empty where it has none.
         top_k: How many classes the file itself finds the most probable of; 0 where it does not.
+        inputs: What it takes.
     """
 
     features: int
     classes: tuple[Label, ...]
     link: Link | None
     temperature: float
-    weights_sha256: str
+    content_sha256: str
     top_k: int
+    inputs: tuple[Input, ...]
 
 
 def read_contract(session: Any, path: str) -> Contract:
@@ -46,27 +58,58 @@ def read_contract(session: Any, path: str) -> Contract:
         ModelError: The file at `path`, which the session was opened from, does not keep it.
     """
     try:
-        features = _check_signature(session, path)
         props = session.get_modelmeta().custom_metadata_map
+        inputs = list_inputs(session, path)
+        if GRAPH_KEY in props:
+            return _read_whole(session, path, props, inputs)
+        features = _check_signature(session, path)
     except UnicodeDecodeError as cause:
         raise ModelError(f"names and metadata must be UTF-8, those of {path} are not: {cause}") from cause
     count = _stated_classes(session) if is_large(path) else 0
     answers = None if count else _probe(session, features, path)
     if answers:
         count = answers[0][0].shape[1]
-    try:
-        metadata = Metadata.from_props(props, count)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+    metadata = _metadata(props, count, path)
     if answers:
         _check_rows(*answers, metadata.temperature if metadata else 1.0, path)
     if metadata is None:
-        return Contract(features, tuple(range(count)), None, 1.0, "", 0)
+        return Contract(features, tuple(range(count)), None, 1.0, "", 0, inputs)
     if answers:
         _check_link(*answers[0], metadata, path)
-    labels = tuple(range(count)) if metadata.labels is None else metadata.labels
-    top_k = _top_k(session)
-    return Contract(features, labels, metadata.link, metadata.temperature, metadata.weights_sha256, top_k)
+    return _contract(metadata, features, count, _top_k(session), inputs)
+
+
+def _read_whole(session: Any, path: str, props: dict[str, str], inputs: tuple[Input, ...]) -> Contract:
+    """Read a whole model, which is not asked: nothing is known of what its inputs may be."""
+    count = _stated_classes(session)
+    metadata = _metadata(props, count, path)
+    if metadata is None or not count:
+        raise ModelError(
+            f"a whole model must have the outputs {LOGITS} and {PROBABILITIES} float32 [batch, C] and a "
+            f"format, {path} has the outputs {_list_nodes(session.get_outputs())}"
+        )
+    return _contract(metadata, 0, count, 0, inputs)
+
+
+def _metadata(props: dict[str, str], classes: int, path: str) -> Metadata | None:
+    try:
+        return Metadata.from_props(props, classes)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _contract(
+    metadata: Metadata, features: int, classes: int, top_k: int, inputs: tuple[Input, ...]
+) -> Contract:
+    return Contract(
+        features,
+        tuple(range(classes)) if metadata.labels is None else metadata.labels,
+        metadata.link,
+        metadata.temperature,
+        metadata.weights_sha256 + metadata.graph_sha256,
+        top_k,
+        inputs,
+    )
 
 
 def _check_signature(session: Any, path: str) -> int:
@@ -86,9 +129,10 @@ def _check_signature(session: Any, path: str) -> int:
 
 def _stated_classes(session: Any) -> int:
     """Return how many classes the file states for logits and probabilities; 0 where it does not."""
-    shapes = [node.shape for node in session.get_outputs() if node.name in (LOGITS, PROBABILITIES)]
-    is_stated = shapes[0] == shapes[1] and len(shapes[0]) == 2 and isinstance(shapes[0][1], int)
-    return shapes[0][1] if is_stated else 0
+    nodes = [node for node in session.get_outputs() if node.name in (LOGITS, PROBABILITIES)]
+    shapes = [node.shape for node in nodes if node.type == "tensor(float)"]
+    is_stated = len(shapes) == 2 and shapes[0] == shapes[1] and len(shapes[0]) == 2
+    return shapes[0][1] if is_stated and isinstance(shapes[0][1], int) else 0
 
 
 def _top_k(session: Any) -> int:

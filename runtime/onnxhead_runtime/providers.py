@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from onnxhead_runtime.errors import ModelError, ProviderError
 from onnxhead_runtime.threads import configure_threads
-from onnxhead_runtime.weights import external_bytes
+from onnxhead_runtime.weights import external_bytes, is_whole
 
 # They install into the same folder: the second one to be installed overwrites the first.
 _DISTRIBUTIONS = (
@@ -89,7 +89,8 @@ def open_session(
     if threads is not None and threads < 1:
         raise ProviderError(f"threads must be at least 1, got {threads}")
     ort = import_onnxruntime()
-    options = partial(_session_options, ort, threads, _is_mapped(path, mmap))
+    whole = is_whole(path)
+    options = partial(_session_options, ort, threads, _is_mapped(path, mmap, whole), whole)
     if device == "cpu":
         return _open_cpu(ort, path, options), "cpu"
     index = int(match[1] or 0)
@@ -175,9 +176,9 @@ def is_large(path: str | os.PathLike[str]) -> bool:
     return external_bytes(path) >= _MAPPED_BYTES
 
 
-def _is_mapped(path: str, mmap: bool | Literal["auto"]) -> bool:
+def _is_mapped(path: str, mmap: bool | Literal["auto"], whole: bool) -> bool:
     if mmap == "auto":
-        return is_large(path)
+        return is_large(path) and not whole  # a backbone's weights are all read in every call
     if isinstance(mmap, bool):
         return mmap
     raise ProviderError(f'mmap must be True, False or "auto", got {mmap!r}')
@@ -197,9 +198,11 @@ def _open_cuda(
     ort: ModuleType, path: str, make_options: Callable[[], Any], index: int, allow_tf32: bool
 ) -> Any:
     _require_cuda_build(ort)
-    missing = _preload_libraries(ort)
+    whole = is_whole(path)
+    missing = _preload_libraries(ort, whole)
     options = make_options()
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    if not whole:  # onnxruntime itself leaves the arithmetic of shapes on the CPU
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     precision = {"use_tf32": "1"} if allow_tf32 else {}
     try:
         session = ort.InferenceSession(
@@ -237,12 +240,12 @@ def _require_cuda_build(ort: ModuleType) -> None:
         )
 
 
-def _preload_libraries(ort: ModuleType) -> str:
+def _preload_libraries(ort: ModuleType, cudnn: bool) -> str:
     """Load CUDA's libraries from the nvidia packages; return which ones are missing, in words."""
     if not hasattr(ort, "preload_dlls"):
         return ""
     with _process_wide, contextlib.redirect_stdout(io.StringIO()) as printed:
-        ort.preload_dlls(cudnn=False)  # the graph needs no cuDNN
+        ort.preload_dlls(cudnn=cudnn)  # which a head does not need
     missing = re.findall(r"Failed to load ([^:\s]+)", printed.getvalue())
     return f"{', '.join(missing)} not found, which onnxhead[gpu] installs" if missing else ""
 
@@ -254,12 +257,13 @@ def _not_started(index: int, reason: str) -> str:
     )
 
 
-def _session_options(ort: ModuleType, threads: int | None, is_mapped: bool) -> Any:
+def _session_options(ort: ModuleType, threads: int | None, is_mapped: bool, whole: bool) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
-    # what a call needs beside its outputs is small; an arena keeps the largest that it ever was
-    options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = False
+    if not whole:
+        # what a call needs beside its outputs is small; an arena keeps the largest that it ever was
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
     configure_threads(options, ort, threads)
     if is_mapped:
         options.add_session_config_entry("session.disable_prepacking", "1")

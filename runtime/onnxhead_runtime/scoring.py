@@ -123,6 +123,7 @@ def score(
     """
     if not isinstance(source, str) or os.path.isfile(source):  # noqa: PTH113  (Path.is_file raises for long names)
         source = str(Path(source).absolute())  # while it is read, the working directory may become another
+    classify.check_takes_rows()
     path = Path(output)
     for name, names in (("columns", columns), ("features", features), ("keep", keep)):
         if isinstance(names, str):

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from onnxhead import display
-from onnxhead.cli import building, examining, running
+from onnxhead.cli import attaching, building, examining, running
 from onnxhead.cli.common import say
 from onnxhead_runtime.errors import OnnxHeadError, VerificationError
 
@@ -30,6 +30,7 @@ for command in (
     building.build,
     running.run,
     building.calibrate,
+    attaching.attach,
     building.ship,
     running.explain,
     examining.inspect,

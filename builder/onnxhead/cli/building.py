@@ -31,6 +31,13 @@ from onnxhead_runtime.errors import FeaturesError, SourceError, VerificationErro
 from onnxhead_runtime.rows import read_features
 
 WeightKey = Annotated[str | None, typer.Option(help="Which array of the source is the weight.")]
+Labels = Annotated[str | None, typer.Option(help="One per class, separated by commas.")]
+LabelsFile = Annotated[
+    Path | None, typer.Option(help="One label per line, or a .json array, which keeps types.")
+]
+Link = Annotated[
+    str | None, typer.Option(help="softmax, sigmoid or ovr.", show_default="the source's, or softmax")
+]
 BiasKey = Annotated[str | None, typer.Option(help="Which array, or column of a .csv, is the bias.")]
 
 
@@ -47,10 +54,8 @@ def build(
         Path | None,
         typer.Option("-o", "--output", help="The file to write.", show_default="models/NAME.onnx"),
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="One per class, separated by commas.")] = None,
-    labels_file: Annotated[
-        Path | None, typer.Option(help="One label per line, or a .json array, which keeps types.")
-    ] = None,
+    labels: Labels = None,
+    labels_file: LabelsFile = None,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -64,10 +69,7 @@ def build(
     node: Annotated[
         str | None, typer.Option(help="Which node of an .onnx file is the head, where several could be.")
     ] = None,
-    link: Annotated[
-        str | None,
-        typer.Option(help="softmax, sigmoid or ovr.", show_default="the source's, or softmax"),
-    ] = None,
+    link: Link = None,
     temperature: Annotated[float | None, typer.Option(help="Divisor of the logits before the link.")] = None,
     top_k: Annotated[
         int | None,
@@ -117,7 +119,7 @@ def build(
     _check_price_options(form, rows, max_flips)
     head = onnxhead.read(
         source[0] if len(source) == 1 else source,
-        labels=_labels(labels, labels_file),
+        labels=given_labels(labels, labels_file),
         layout=layout,
         weight_key=weight_key,
         bias_key=bias_key,
@@ -279,7 +281,8 @@ def _check_source_stays(source: Path, output: Path) -> None:
         raise WriteError(f"a model must not replace its own source, {output}: give another file with -o")
 
 
-def _labels(labels: str | None, labels_file: Path | None) -> list[Any] | None:
+def given_labels(labels: str | None, labels_file: Path | None) -> list[Any] | None:
+    """Return the labels that a user gives in one of two ways."""
     if labels is not None and labels_file is not None:
         raise SourceError("labels must come from --labels or --labels-file, got both")
     if labels_file is not None:

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from onnxhead_runtime.rows import read_inputs
+
 Model = Annotated[Path, typer.Argument(help="The .onnx file.", show_default=False)]
 Features = Annotated[
     str,
@@ -21,7 +23,18 @@ Features = Annotated[
         show_default=False,
     ),
 ]
+Sample = Annotated[
+    str | None,
+    typer.Option(
+        help="Inputs to try a whole model on: an .npz file with an array for each.", show_default="made up"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def read_sample(source: str | None) -> Any:
+    """Read the inputs of a sample."""
+    return None if source is None else read_inputs(source)
 
 
 def print_result(result: Any, lines: Iterable[str], as_json: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 import onnxhead
 from onnxhead import display
-from onnxhead.cli.common import AsJson, Model, print_result
+from onnxhead.cli.common import AsJson, Model, Sample, print_result, read_sample
 from onnxhead.doctor import diagnose
 from onnxhead.summary import inspect as summarise
 
@@ -27,10 +27,11 @@ def verify(
     verify_key: Annotated[
         Path | None, typer.Option(help="Check the folder's signature with this public key (PEM).")
     ] = None,
+    sample: Sample = None,
     as_json: AsJson = False,
 ) -> None:
     """Check hashes, and answers against float64; of a folder that was shipped, those of its bundle."""
-    verification = onnxhead.verify(path, key=verify_key)
+    verification = onnxhead.verify(path, key=verify_key, sample=read_sample(sample))
     print_result(verification, display.verification_lines(verification), as_json)
     if verification.findings:
         raise typer.Exit(1)

@@ -18,7 +18,7 @@ from onnxhead_runtime.answers import check_output
 from onnxhead_runtime.arrays import describe
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, WriteError
 from onnxhead_runtime.prediction import to_document
-from onnxhead_runtime.rows import read_features
+from onnxhead_runtime.rows import read_features, read_inputs
 from onnxhead_runtime.scoring import score
 
 
@@ -127,7 +127,8 @@ def explain(
 def _show_prediction(
     classify: onnxhead.Classifier, features: str, top: int | None, threshold: float | None, as_json: bool
 ) -> None:
-    prediction = classify(read_features(features, classify.features))
+    rows = read_features(features, classify.features) if classify.features else read_inputs(features)
+    prediction = classify(rows)
     if threshold is not None:
         try:
             prediction = prediction.with_threshold(threshold)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from onnxhead.compatibility import ON_CPU, refusing_runtimes
-from onnxhead.display.text import label_list, link_text, plain, table
+from onnxhead.display.text import against, label_list, link_text, plain, table
 from onnxhead.doctor import Diagnosis
 from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.summary import Summary
 from onnxhead.verification import Verification
+
+_LISTED_OPERATORS = 20
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
@@ -21,11 +24,12 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             ("file", f"{plain(str(summary.path))}{data} ({summary.size_bytes:,} bytes)"),
             ("inputs", plain("; ".join(map(str, summary.inputs)))),
             ("outputs", plain("; ".join(map(str, summary.outputs)))),
-            ("operators", plain(" -> ".join(summary.operators[:20]))),
+            ("operators", plain(_operators(summary.operators))),
             ("opset", f"{summary.opset}, IR version {summary.ir_version}"),
             *([("precision", summary.form.precision)] if summary.form else []),
             ("labels", label_list(summary.labels) if ours else "not stated"),
             ("link", link_text(str(summary.link), summary.temperature or 1) if ours else "not stated"),
+            *([("kind", "a whole model: a backbone, and what follows it")] if summary.is_whole else []),
             ("weights sha256", summary.weights_sha256 or "not stated"),
             ("file sha256", summary.sha256),
             ("loads in", _runtimes(summary)),
@@ -35,6 +39,14 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     )
     if summary.obstacles and summary.has_linear_layer and not ours:
         yield f"without them: onnxhead build {plain(str(summary.path))}, of its last linear layer"
+
+
+def _operators(names: Sequence[str]) -> str:
+    """Return the first operators in order, or of many how often each is there."""
+    if len(names) <= _LISTED_OPERATORS:
+        return " -> ".join(names)
+    counts = Counter(names).most_common()
+    return ", ".join(f"{number} {name}" for name, number in counts)
 
 
 def _runtimes(summary: Summary) -> str:
@@ -49,7 +61,7 @@ def _runtimes(summary: Summary) -> str:
 def verification_lines(verification: Verification) -> Iterator[str]:
     """Say whether a model is as it was built."""
     if verification.check:
-        yield f"largest error against float64: {verification.check}"
+        yield f"largest error {against(verification.check)}: {verification.check}"
     for finding in verification.findings:
         yield f"FOUND: {plain(finding)}"
     if verification.findings:

@@ -22,6 +22,7 @@ from onnxhead.sources.onnx_layers import (
     read_layer,
 )
 from onnxhead.sources.onnx_link import Found, find_link
+from onnxhead.whole_file import WholeFile
 from onnxhead_runtime.errors import ModelError, SourceError
 
 
@@ -46,7 +47,8 @@ def _read_own(model: ModelFile) -> Contents:
         raise ModelError(f"{model.path} must be as it was built: {damages[0]}")
     head = model.head()
     entries = {"weight": to_entry(head.weight), "bias": to_entry(head.bias)}
-    return Contents(model.path.name, entries, head.labels, head.link, head.temperature)
+    place = f"{model.path.name}, without its backbone" if isinstance(model, WholeFile) else model.path.name
+    return Contents(place, entries, head.labels, head.link, head.temperature)
 
 
 def _read_foreign(model: ModelFile, request: Request) -> Contents:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxhead_runtime.arrays import numpy_reason
 from onnxhead_runtime.contract import FEATURES
 from onnxhead_runtime.errors import FeaturesError
 from onnxhead_runtime.rows.arrow import read_arrow, read_parquet
@@ -21,7 +22,7 @@ from onnxhead_runtime.rows.text import read_csv, read_jsonl
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Block", "Rows", "Selection", "open_rows", "read_features"]
+__all__ = ["Block", "Rows", "Selection", "open_rows", "read_features", "read_inputs"]
 
 _BLOCK_ROWS = 4096
 
@@ -71,6 +72,46 @@ def read_features(source: str, width: int) -> NDArray[Any]:
         blocks.append(block.features)
         done += len(block.features)
     return np.concatenate(blocks) if blocks else np.empty((0, width), np.float32)
+
+
+def read_inputs(source: str) -> Any:
+    """Read the inputs of a whole model: arrays by name, or the one array of a .npy file or of JSON text.
+
+    Args:
+        source: An .npz, .npy or .json file, JSON text such as `{"ids": [[1, 2]]}`, or `-` for JSON from
+            standard input.
+
+    Raises:
+        FeaturesError: The source is missing or not of its format.
+    """
+    if source.lstrip().startswith(("[", "{")):
+        return _json_document(source, "the inline text")
+    if source == "-":
+        return _json_document(sys.stdin.read(), "standard input")
+    path = Path(source)
+    if path.suffix.lower() not in (".npz", ".npy", ".json"):
+        raise FeaturesError(
+            f"inputs must be an .npz, .npy or .json file, inline JSON or - for standard input, got {source!r}"
+        )
+    try:
+        if path.suffix.lower() == ".json":
+            return _json_document(path.read_text(encoding="utf-8"), path.name)
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+    except FeaturesError:
+        raise
+    except Exception as cause:  # numpy and zipfile raise many kinds for a broken file
+        raise FeaturesError(
+            f"inputs must be a readable {path.suffix} file, {source} is not: {numpy_reason(cause)}"
+        ) from cause
+
+
+def _json_document(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as cause:
+        raise FeaturesError(f"inputs must be JSON, {name} is not: {cause}") from cause
 
 
 def _parse_json(text: str, name: str) -> Any:

@@ -1,0 +1,115 @@
+"""The part of a graph that leads to one of its tensors, and the names in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+import onnx
+from onnx import GraphProto, NodeProto
+
+from onnxhead.nodes import every_node
+from onnxhead_runtime.errors import ModelError
+
+
+def cut(graph: GraphProto, tensor: str) -> GraphProto:
+    """Return what is needed to compute a tensor, as a graph without outputs.
+
+    Nodes, inputs and initializers stay as they are and in their order; initializers that older files list
+    among their inputs are no inputs.
+
+    Raises:
+        ModelError: No node gives the tensor.
+
+    Example:
+        >>> model = onnx.load("models/abc.onnx")
+        >>> [node.op_type for node in cut(model.graph, "logits").node]
+        ['Gemm']
+    """
+    needed, nodes = {tensor}, []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(_names_used(node))
+    if not nodes:
+        raise ModelError(f"a graph is cut at a tensor that one of its nodes gives, none gives {tensor!r}")
+    part = GraphProto(name=graph.name, doc_string=graph.doc_string)
+    part.node.extend(reversed(nodes))
+    part.initializer.extend(one for one in graph.initializer if one.name in needed)
+    part.sparse_initializer.extend(one for one in graph.sparse_initializer if one.values.name in needed)
+    constants = {one.name for one in graph.initializer}
+    part.input.extend(one for one in graph.input if one.name in needed and one.name not in constants)
+    return part
+
+
+def rename(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Give tensors other names wherever a graph uses them, in the bodies of its nodes too."""
+    for node in every_node(graph):
+        for values in (node.input, node.output):
+            values[:] = [names.get(name, name) for name in values]
+    for body in _every_graph(graph):
+        for values in (body.input, body.output, body.value_info, body.initializer):
+            for value in values:
+                value.name = names.get(value.name, value.name)
+        for sparse in body.sparse_initializer:
+            sparse.values.name = names.get(sparse.values.name, sparse.values.name)
+
+
+def make_room(graph: GraphProto, reserved: Collection[str]) -> dict[str, str]:
+    """Give tensors and nodes with reserved names others; return the new name of each tensor.
+
+    Raises:
+        ModelError: An input has one, whose name must stay.
+    """
+    for value in graph.input:
+        if value.name in reserved:
+            raise ModelError(
+                f"the inputs of a backbone keep their names, and {value.name} is a name of the head's: "
+                "rename that input in the backbone"
+            )
+    taken = set(_every_name(graph)) | set(reserved)
+    names: dict[str, str] = {}
+    for name in dict.fromkeys(_every_name(graph)):
+        if name in reserved:
+            names[name] = _free(f"backbone_{name}", taken)
+            taken.add(names[name])
+    rename(graph, names)
+    for node in every_node(graph):
+        if node.name in reserved:
+            node.name = f"backbone_{node.name}"
+    return names
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _names_used(node: NodeProto) -> Iterator[str]:
+    """Yield what a node reads, and what its bodies name: some of it from around them."""
+    yield from node.input
+    for body in _bodies(node):
+        yield from _every_name(body)
+
+
+def _every_name(graph: GraphProto) -> Iterator[str]:
+    for body in _every_graph(graph):
+        for values in (body.input, body.output, body.initializer):
+            yield from (value.name for value in values)
+        yield from (sparse.values.name for sparse in body.sparse_initializer)
+    for node in every_node(graph):
+        yield from node.input
+        yield from node.output
+
+
+def _every_graph(graph: GraphProto) -> Iterator[GraphProto]:
+    yield graph
+    for node in every_node(graph):
+        yield from _bodies(node)
+
+
+def _bodies(node: NodeProto) -> Iterator[GraphProto]:
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield attribute.g
+        yield from attribute.graphs

@@ -1,0 +1,139 @@
+"""Where a backbone is cut off: which tensor, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from onnx import GraphProto, TensorProto
+
+from onnxhead.backbone import cut
+from onnxhead.model_file import ModelFile
+from onnxhead.part import Part
+from onnxhead.pooling import Pool, check_pool
+from onnxhead.sources.onnx_graph import Graph
+from onnxhead.sources.onnx_layers import last_layers
+from onnxhead.whole_file import WholeFile
+from onnxhead_runtime.contract import FEATURES, LOGITS
+from onnxhead_runtime.errors import ModelError, OnnxHeadError
+from onnxhead_runtime.inputs import Axis
+
+_TYPES = {
+    "tensor(float)": TensorProto.FLOAT,
+    "tensor(float16)": TensorProto.FLOAT16,
+    "tensor(bfloat16)": TensorProto.BFLOAT16,
+    "tensor(double)": TensorProto.DOUBLE,
+}
+_CHANNELS = {"mean": {4: 1}}  # the axis of the features, where it is not the last
+
+
+@dataclass(frozen=True, eq=False)
+class Tap:
+    """A tensor, and what leads to it.
+
+    Attributes:
+        tensor: Its name.
+        graph: The nodes that lead to it.
+        part: The same, opened.
+        dtype: Its element type, a float.
+        shape: Its axes, as onnxruntime knows them: lengths, symbols, or None.
+    """
+
+    tensor: str
+    graph: GraphProto
+    part: Part
+    dtype: int
+    shape: tuple[Axis, ...]
+
+    @property
+    def batch(self) -> Axis:
+        """The number of rows, or the symbol for it; None where it is not that of an input."""
+        symbols = {axis for one in self.part.inputs for axis in one.shape}
+        first = self.shape[0] if self.shape else None
+        return first if isinstance(first, int) or first in symbols else None
+
+
+def open_tap(model: ModelFile, tensor: str) -> Tap:
+    """Cut a model off at a tensor of floats.
+
+    Raises:
+        ModelError: There is no such tensor, its type is another, or onnxruntime refuses the part.
+    """
+    try:
+        graph = cut(model.proto.graph, tensor)
+    except ModelError as error:
+        raise ModelError(f"{error}; {_hint(model)}") from error
+    part = Part(model, graph, [tensor])
+    found = part.outputs[0]
+    if found.type not in _TYPES:
+        raise ModelError(f"a backbone ends in floats, {tensor} is {found.type}: name another with --at (at=)")
+    return Tap(tensor, graph, part, _TYPES[found.type], tuple(found.shape))
+
+
+def choose_features(model: ModelFile, width: int, pool: Pool | None) -> str:
+    """Return the output of a backbone that a head of so many features takes.
+
+    Raises:
+        ModelError: None or several could be it.
+    """
+    if isinstance(model, WholeFile) and model.has_head:
+        return FEATURES
+    fitting = [node.name for node in _float_outputs(model) if _fits(node.shape, width, pool)]
+    if len(fitting) == 1:
+        return str(fitting[0])
+    which = f"several could be: {', '.join(fitting)}" if fitting else "none is"
+    pooled = f"pool {pool} makes" if pool else "there must be"
+    raise ModelError(
+        f"a head of {width} features takes the output of which {pooled} [batch, {width}], of "
+        f"{model.path.name} {which}; {_hint(model)}"
+    )
+
+
+def choose_scores(model: ModelFile) -> str:
+    """Return the output of a classifier, logits or probabilities.
+
+    Raises:
+        ModelError: None or several could be it.
+    """
+    outputs = [node.name for node in _float_outputs(model) if len(node.shape) == 2]
+    if len(outputs) == 1:
+        return str(outputs[0])
+    if LOGITS in outputs:
+        return LOGITS
+    which = f"several are: {', '.join(outputs)}" if outputs else "none is"
+    raise ModelError(
+        f"a classifier has one output of floats [batch, C], of {model.path.name} {which}: name the logits or "
+        "probabilities with --at (at=)"
+    )
+
+
+def _float_outputs(model: ModelFile) -> Sequence[Any]:
+    names = [value.name for value in model.proto.graph.output]
+    outputs = Part(model, model.proto.graph, names).outputs
+    return [node for node in outputs if node.type in _TYPES]
+
+
+def _fits(shape: Sequence[Any], width: int, pool: Pool | None) -> bool:
+    try:
+        check_pool(pool, len(shape), "")
+    except ModelError:
+        return False
+    if pool == "flatten":
+        return True
+    features = shape[_CHANNELS.get(pool or "", {}).get(len(shape), -1)]
+    return not isinstance(features, int) or features == width
+
+
+def _hint(model: ModelFile) -> str:
+    """Say what the outputs are, and what the last linear layer takes."""
+    outputs = ", ".join(value.name for value in model.proto.graph.output[:10])
+    try:
+        layers = last_layers(Graph(model))
+    except OnnxHeadError:
+        layers = []
+    features = "".join(
+        f", and its last linear layer takes {layer.features} [batch, {layer.weight.shape[1]}]"
+        for layer in layers[:1]
+    )
+    return f"its outputs are {outputs}{features}: name a tensor with --at (at=)"

@@ -1,0 +1,96 @@
+"""The comparison of a whole model with its parts: the backbone run by itself, the head in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import GraphProto, TensorProto
+
+from onnxhead.backbone import cut
+from onnxhead.head import Head
+from onnxhead.part import Part
+from onnxhead.reference import Deviation, deviation, link_deviation, refer
+from onnxhead.whole_file import WholeFile
+from onnxhead_runtime import load
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
+from onnxhead_runtime.inputs import Feeds
+
+# Of the largest number of a row: how far a backbone that is run in two ways may be from itself. Its own bound
+# is not known; in float32 networks of a dozen layers come to a hundredth of this.
+_ROUNDING, _HALF_ROUNDING = 2.0**-14, 2.0**-6
+_HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+
+
+@dataclass(frozen=True)
+class WholeCheck:
+    """The comparison of a whole model with its parts, on a few rows.
+
+    Attributes:
+        rows: How many rows were compared.
+        head: The logit that uses most of its bound, against the head in float64 on the features that the
+            model itself computed; None for a model without a head that is known.
+        link: The same of the probabilities, against the link in float64 of the model's own logits.
+        apart: The same of the logits, against the backbone run by itself and then the head in float64. The
+            bound allows for a backbone that rounds otherwise.
+    """
+
+    rows: int
+    head: Deviation | None
+    link: Deviation
+    apart: Deviation
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is within its bound."""
+        return all(one is None or one.ratio <= 1 for one in (self.head, self.link, self.apart))
+
+    def __str__(self) -> str:
+        named = {"logits": self.head, "probabilities": self.link, "logits of the parts": self.apart}
+        errors = [f"{name} {one.error:.2g} (bound {one.bound:.2g})" for name, one in named.items() if one]
+        return f"{', '.join(errors)}, on {self.rows} rows"
+
+
+def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | None = None) -> WholeCheck:
+    """Run a whole model and its parts on the CPU, and compare them.
+
+    Args:
+        model: The model.
+        sample: Inputs to run it on; None to make some up.
+        expected: What the backbone gives for these; None to run that part of the model.
+
+    Raises:
+        FeaturesError: The sample does not fit the inputs.
+        ModelError: The model does not run.
+        ProviderError: onnxruntime is missing.
+    """
+    backbone = Part(model, cut(model.proto.graph, model.start), [model.start])
+    feeds = backbone.find_sample(sample)
+    answer = load(model.path, device="cpu")(feeds)
+    given = backbone.run(feeds)[0] if expected is None else expected
+    rounding = rounding_of(model.proto.graph) * np.abs(given).max(axis=1, keepdims=True, initial=0.0)
+    link = link_deviation(
+        model.metadata.link, model.metadata.temperature, answer.logits, answer.probabilities
+    )
+    if not model.has_head:
+        return WholeCheck(len(given), None, link, deviation(answer.logits, given, rounding))
+    head = model.head()
+    exact = refer(head, given, model.form)
+    bound = exact.logits_bound + rounding * np.abs(head.weight).sum(axis=1, dtype=np.float64)
+    apart = deviation(answer.logits, exact.logits, bound)
+    return WholeCheck(len(given), _inside(model, head, feeds), link, apart)
+
+
+def _inside(model: WholeFile, head: Head, feeds: Feeds) -> Deviation:
+    """Compare the logits with float64 on the very features that they come from."""
+    features, logits, _ = Part(model, model.proto.graph, [FEATURES, LOGITS, PROBABILITIES]).run(feeds)
+    exact = refer(head, features, model.form)
+    return deviation(logits, exact.logits, exact.logits_bound)
+
+
+def rounding_of(graph: GraphProto) -> float:
+    """Return how far a backbone that is run in two ways may be from itself, of the largest of a row."""
+    is_half = any(tensor.data_type in _HALVES for tensor in graph.initializer)
+    return _HALF_ROUNDING if is_half else _ROUNDING

@@ -1,0 +1,140 @@
+"""A whole model that was read: a backbone, and what follows it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+import onnx
+from onnx import GraphProto, TensorProto, helper
+
+from onnxhead.external import is_external, length_of, read_external
+from onnxhead.form import Form
+from onnxhead.head import Head
+from onnxhead.model_file import ModelFile
+from onnxhead.parameters import Weight
+from onnxhead_runtime.contract import FEATURES, LOGITS, WEIGHT, Metadata
+from onnxhead_runtime.errors import ModelError
+
+
+class WholeFile(ModelFile):
+    """A file that `attach` wrote: the nodes of a backbone, then those of a head.
+
+    The head begins at the tensor `features`; a file that was given its missing output alone has no head, and
+    no such tensor.
+    """
+
+    @property
+    def has_head(self) -> bool:
+        """Whether there is a head of which weight and bias are known."""
+        return any(FEATURES in node.output for node in self.proto.graph.node)
+
+    @property
+    def start(self) -> str:
+        """The last tensor of the backbone: `features`, or `logits` where there is no head."""
+        return FEATURES if self.has_head else LOGITS
+
+    @property
+    def form(self) -> Form:
+        """How the head is written."""
+        return self.head_part.form
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """What the file says about its head.
+
+        Raises:
+            ModelError: Its metadata are malformed.
+        """
+        metadata = Metadata.from_props(self.props, self.classes)
+        if metadata is None:
+            raise ModelError(f"a whole model must state a format, {self.path} does not")
+        return metadata
+
+    @property
+    def classes(self) -> int:
+        """The number of classes, as the output `logits` states it; 0 where it does not."""
+        shapes = [
+            value.type.tensor_type.shape.dim for value in self.proto.graph.output if value.name == LOGITS
+        ]
+        return shapes[0][1].dim_value if shapes and len(shapes[0]) == 2 else 0
+
+    @cached_property
+    def head_part(self) -> ModelFile:
+        """The head as a file of its own, at the same path.
+
+        Raises:
+            ModelError: There is no head in the file.
+        """
+        if not self.has_head:
+            raise ModelError(
+                f"{self.path} is a model that was given its missing output, with no head of which weight and "
+                "bias are known: onnxhead build makes one of its last linear layer"
+            )
+        proto = onnx.ModelProto(ir_version=self.proto.ir_version)
+        proto.opset_import.append(helper.make_opsetid("", opset_of(self.proto)))
+        proto.metadata_props.extend(self.proto.metadata_props)
+        proto.graph.CopyFrom(_after_features(self.proto.graph))
+        return ModelFile(self.path, proto, self.size_bytes, self.sha256)
+
+    @property
+    def weight(self) -> Weight:
+        """The head's weight."""
+        return self.head_part.weight
+
+    def head(self) -> Head:
+        """Return the head, whose graph must be the one that onnxhead writes for it."""
+        return self.head_part.head()
+
+    def damages(self) -> list[str]:
+        """Compare the hashes that the file states with its content; one sentence per difference."""
+        found = self.head_part.weight_damages() if self.has_head else []
+        digest = graph_sha256(self.proto.graph, self.path)
+        if digest != self.metadata.graph_sha256:
+            found.append(
+                f"the SHA-256 of the graph and of the weights beside it is {digest}, the file states "
+                f"{self.metadata.graph_sha256}"
+            )
+        return found
+
+
+def graph_sha256(graph: GraphProto, path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a graph, and of the tensors beside its model at `path`, in order."""
+    digest = hashlib.sha256(graph.SerializeToString(deterministic=True))
+    for tensor in filter(is_external, graph.initializer):
+        digest.update(read_external(tensor, path, length_of(tensor)))
+    return digest.hexdigest()
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Return the version of the ai.onnx operators; 0 where there is none."""
+    return next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+
+
+def _after_features(graph: GraphProto) -> GraphProto:
+    """Return the nodes that depend on `features`, as the graph of a head alone."""
+    reached, part = {FEATURES}, GraphProto(name="onnxhead")
+    for node in graph.node:
+        if reached.intersection(node.input):
+            part.node.append(node)
+            reached.update(node.output)
+    used = {name for node in part.node for name in node.input}
+    part.initializer.extend(one for one in graph.initializer if one.name in used)
+    width = next((one.dims[1] for one in part.initializer if one.name == WEIGHT and len(one.dims) == 2), 0)
+    part.input.append(_batch_of(FEATURES, width))
+    part.output.extend(_with_batch(value) for value in graph.output)
+    return part
+
+
+def _batch_of(name: str, width: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
+
+
+def _with_batch(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """Return an output with the symbol for its first axis that a head alone has."""
+    copy = onnx.ValueInfoProto()
+    copy.CopyFrom(value)
+    if copy.type.tensor_type.shape.dim:
+        copy.type.tensor_type.shape.dim[0].CopyFrom(onnx.TensorShapeProto.Dimension(dim_param="batch"))
+    return copy
