@@ -1,0 +1,116 @@
+"""The backbones themselves: the composed encoder is the published network."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from backbones import embedding, minilm, packages
+
+# from the published weights in torch, float64: token ids, and of the hidden states the first four features of the
+# first token and the last four of the last
+PUBLISHED = {
+    "A man is eating food.": (
+        [101, 1037, 2158, 2003, 5983, 2833, 1012, 102],
+        [-0.00255, 0.1177, 0.00374, 0.24471],
+        [0.09049, 0.35658, -0.12445, -0.07793],
+    ),
+    "A man is eating a piece of bread.": (
+        [101, 1037, 2158, 2003, 5983, 1037, 3538, 1997, 7852, 1012, 102],
+        [0.14101, 0.30365, 0.01024, -0.13874],
+        [0.15954, 0.03268, -0.21189, -0.1094],
+    ),
+    "The event loop runs coroutines until they are done.": (
+        [101, 1996, 2724, 7077, 3216, 2522, 22494, 10196, 2015, 2127, 2027, 2024, 2589, 1012, 102],
+        [0.22765, 0.04017, -0.21103, -0.41904],
+        [-0.1868, 0.0943, 0.26804, -0.43929],
+    ),
+    "naïve 日本語 🦀": (
+        [101, 15743, 1864, 1876, 1950, 100, 102],
+        [0.00341, 0.31356, 0.38328, -0.46006],
+        [0.57635, 0.90586, -0.3288, 0.24176],
+    ),
+}
+# with the question before it, whose tokens are of the first type and the text's of the second
+QUESTION = "What does the loop run?"
+PUBLISHED_PAIR = ([0.19532, 0.15329, -0.36497, -0.44105], [-0.4603, 0.29758, 0.20316, -0.46993])
+PUBLISHED_SIMILARITIES = [
+    [1.0, 0.75534, -0.04117, -0.02407],
+    [0.75534, 1.0, -0.06899, 0.04511],
+    [-0.04117, -0.06899, 1.0, 0.02862],
+    [-0.02407, 0.04511, 0.02862, 1.0],
+]
+TOLERANCE = 2e-5  # half of it is the rounding above; float32 in torch is within 3e-6 of float64, as is ours
+
+
+@pytest.fixture(scope="module")
+def encoder() -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(
+        minilm.compose().SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+
+
+def test_the_encoder_is_a_valid_model_of_its_stated_form(tmp_path) -> None:
+    path = minilm.save(tmp_path / "minilm.onnx")
+    onnx.checker.check_model(path, full_check=True)
+    model = onnx.load(path)
+    assert [(one.domain, one.version) for one in model.opset_import] == [("", 17)]
+    assert model.ir_version == 8
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert {one.name: (one.type, one.shape) for one in session.get_inputs()} == {
+        name: ("tensor(int64)", ["batch", "sequence"]) for name in minilm.INPUTS
+    }
+    (output,) = session.get_outputs()
+    assert (output.name, output.type, output.shape) == (
+        minilm.OUTPUT,
+        "tensor(float)",
+        ["batch", "sequence", minilm.FEATURES],
+    )
+
+
+def test_the_encoder_computes_what_the_published_network_does(encoder) -> None:
+    tokenizer = embedding.load_tokenizer()
+    feed = embedding.tokenize(tokenizer, list(PUBLISHED))
+    (hidden,) = encoder.run(None, feed)
+    for ids, mask, states, (published_ids, first, last) in zip(
+        feed["input_ids"], feed["attention_mask"], hidden, PUBLISHED.values(), strict=True
+    ):
+        length = mask.sum()
+        assert ids[:length].tolist() == published_ids
+        assert np.abs(states[0, :4] - first).max() <= TOLERANCE
+        assert np.abs(states[length - 1, -4:] - last).max() <= TOLERANCE
+
+
+def test_the_encoder_tells_the_two_texts_of_a_pair_apart(encoder) -> None:
+    feed = embedding.tokenize(embedding.load_tokenizer(), [(QUESTION, list(PUBLISHED)[2])])
+    assert set(feed["token_type_ids"].ravel()) == {0, 1}
+    (hidden,) = encoder.run(None, feed)
+    first, last = PUBLISHED_PAIR
+    assert np.abs(hidden[0, 0, :4] - first).max() <= TOLERANCE
+    assert np.abs(hidden[0, -1, -4:] - last).max() <= TOLERANCE
+
+
+def test_similarities_are_those_of_the_published_network(encoder) -> None:
+    embeddings = embedding.embed(encoder, list(PUBLISHED))
+    assert np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-6)
+    assert np.abs(embeddings @ embeddings.T - PUBLISHED_SIMILARITIES).max() <= TOLERANCE
+
+
+def test_a_text_has_one_embedding_whatever_is_beside_it(encoder) -> None:
+    short = next(iter(PUBLISHED))
+    together = embedding.embed(encoder, ["many words " * 200, short])
+    assert np.abs(together[1] - embedding.embed(encoder, [short])[0]).max() <= 1e-6
+
+
+def test_what_is_not_installed_is_skipped_or_where_it_must_be_there_a_failure(monkeypatch) -> None:
+    outcomes = (pytest.skip.Exception, pytest.fail.Exception)
+    message = "no_such_package with its model.onnx must be installed"
+    monkeypatch.delenv(packages.REQUIRED, raising=False)
+    with pytest.raises(outcomes, match=message) as skipped:
+        packages.require("no_such_package", "model.onnx")
+    monkeypatch.setenv(packages.REQUIRED, "1")
+    with pytest.raises(outcomes, match=message) as failed:
+        packages.require("no_such_package", "model.onnx")
+    with pytest.raises(outcomes, match="onnx with its no_such_file") as half_installed:
+        packages.require("onnx", "no_such_file")
+    assert [one.type for one in (skipped, failed, half_installed)] == [outcomes[0], outcomes[1], outcomes[1]]
