@@ -1,11 +1,11 @@
-"""The backbones themselves: the composed encoder is the published network."""
+"""The backbones themselves: the composed encoder is the published network, the data are what a head can learn."""
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from backbones import embedding, minilm, packages
+from backbones import embedding, minilm, packages, texts
 
 # from the published weights in torch, float64: token ids, and of the hidden states the first four features of the
 # first token and the last four of the last
@@ -100,6 +100,32 @@ def test_a_text_has_one_embedding_whatever_is_beside_it(encoder) -> None:
     short = next(iter(PUBLISHED))
     together = embedding.embed(encoder, ["many words " * 200, short])
     assert np.abs(together[1] - embedding.embed(encoder, [short])[0]).max() <= 1e-6
+
+
+def test_the_texts_are_enough_of_each_label_and_on_one_side_of_the_split() -> None:
+    found = texts.read_texts()
+    assert set(found.train_labels) == set(found.held_out_labels) == set(texts.PACKAGES)
+    for label in texts.PACKAGES:
+        assert found.train_labels.count(label) >= 60
+        assert found.held_out_labels.count(label) >= 20
+    for labels, of_labels in (
+        (found.train_labels, found.train),
+        (found.held_out_labels, found.held_out),
+    ):
+        pairs = list(zip(labels, of_labels, strict=True))
+        assert pairs == sorted(pairs)
+    every = found.train + found.held_out
+    assert len(set(every)) == len(every)
+    assert "Cancel the *fut* future or task and wait until it completes." in every
+
+
+def test_a_head_on_the_encoder_learns_what_texts_are_about(encoder) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    found = texts.read_texts()
+    head = linear_model.LogisticRegression(C=10, max_iter=1000)
+    head.fit(embedding.embed(encoder, found.train), found.train_labels)
+    accuracy = head.score(embedding.embed(encoder, found.held_out), found.held_out_labels)
+    assert accuracy > 0.87  # 0.913 to 0.920 with Python 3.11 to 3.13; always the most frequent label: 0.19
 
 
 def test_what_is_not_installed_is_skipped_or_where_it_must_be_there_a_failure(monkeypatch) -> None:
