@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from backbones import embedding, minilm, packages, texts
+from backbones import embedding, minilm, packages, pictures, texts
 
 # from the published weights in torch, float64: token ids, and of the hidden states the first four features of the
 # first token and the last four of the last
@@ -48,6 +48,11 @@ def encoder() -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(
         minilm.compose().SerializeToString(), providers=["CPUExecutionProvider"]
     )
+
+
+@pytest.fixture(scope="module")
+def image_model() -> onnxruntime.InferenceSession:
+    return pictures.open_features()
 
 
 def test_the_encoder_is_a_valid_model_of_its_stated_form(tmp_path) -> None:
@@ -126,6 +131,78 @@ def test_a_head_on_the_encoder_learns_what_texts_are_about(encoder) -> None:
     head.fit(embedding.embed(encoder, found.train), found.train_labels)
     accuracy = head.score(embedding.embed(encoder, found.held_out), found.held_out_labels)
     assert accuracy > 0.87  # 0.913 to 0.920 with Python 3.11 to 3.13; always the most frequent label: 0.19
+
+
+def test_the_features_are_the_input_of_the_image_models_last_linear_layer(image_model) -> None:
+    constants = {
+        node.output[0]: onnx.numpy_helper.to_array(node.attribute[0].t)
+        for node in onnx.load(pictures.find_model()).graph.node
+        if node.op_type == "Constant"
+    }
+    chosen = pictures.read_pictures().held_out[:20]
+    features = pictures.extract(image_model, chosen)
+    assert features.dtype == np.float32
+    assert features.shape == (20, pictures.FEATURES)
+    (probabilities,) = image_model.run(
+        [image_model.get_outputs()[0].name], {pictures.INPUT: pictures.to_input(chosen)}
+    )
+    powers = np.exp(features.astype(np.float64) @ constants["fc_0.w_0"] + constants["fc_0.b_0"])
+    assert np.abs(powers / powers.sum(axis=1, keepdims=True) - probabilities).max() <= 1e-6
+
+
+def test_the_image_model_gets_what_it_was_trained_on(image_model) -> None:
+    """It tells upright lines from those upside down, so channels, range and size are right."""
+    lines = np.stack([draw(text) for text in ("Hello world", "Invoice 2024", "Total: 37.50", "Good morning")])
+    for pixels, upright in ((lines, True), (lines[:, ::-1, ::-1], False)):
+        answers = image_model.run(None, {pictures.INPUT: pictures.to_input(pixels)})[0]
+        assert ((answers[:, 0] > 0.9) == upright).all(), answers
+
+
+def draw(text: str) -> np.ndarray:
+    image_draw = pytest.importorskip("PIL.ImageDraw")
+    from PIL import Image, ImageFont
+
+    picture = Image.new("L", (pictures.WIDTH, pictures.HEIGHT), 255)
+    image_draw.Draw(picture).text((4, 6), text, fill=0, font=ImageFont.load_default(size=30))
+    return np.array(picture)
+
+
+def test_each_pixel_of_a_picture_becomes_a_block() -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(1, 8, 8) * 4
+    (channels,) = pictures.to_input(pixels)
+    assert channels.dtype == np.float32
+    assert channels.shape == (3, 48, 192)
+    for row, column in ((0, 0), (5, 23), (6, 24), (47, 191)):
+        pixel = np.float32(pixels[0, row // 6, column // 24])
+        expected = (pixel / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+        assert (channels[:, row, column] == expected).all()
+    with pytest.raises(ValueError, match="size that divides 48 x 192, got 9 x 8"):
+        pictures.to_input(np.zeros((1, 9, 8), np.uint8))
+
+
+def test_a_png_holds_the_pixels_of_its_picture(tmp_path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("sklearn")
+    found = pictures.read_pictures()
+    assert (found.train.min(), found.train.max()) == (0, 255)
+    for number, pixels in enumerate(found.held_out[:5]):
+        path = pictures.write_png(pixels, tmp_path / f"{number}.png")
+        with image.open(path) as opened:
+            assert opened.mode == "L"
+            assert np.array_equal(np.array(opened), pixels)
+
+
+def test_a_head_on_the_image_model_learns_digits(image_model) -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = pictures.read_pictures()
+    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    head.fit(pictures.extract(image_model, found.train), found.train_labels)
+    accuracy = head.score(pictures.extract(image_model, found.held_out), found.held_out_labels)
+    assert accuracy > 0.87  # 0.902
 
 
 def test_what_is_not_installed_is_skipped_or_where_it_must_be_there_a_failure(monkeypatch) -> None:
