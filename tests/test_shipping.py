@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import Mock
 
 import numpy as np
 import onnxruntime
@@ -21,7 +20,7 @@ from google.protobuf import text_format
 from onnx import TensorProto, numpy_helper
 
 import onnxhead
-from onnxhead.check import Check
+from onnxhead.check import Check, check_model
 from onnxhead.reference import Deviation, deviation, refer
 from onnxhead.shipping import bundle as bundles
 from onnxhead.shipping.targets import CLIENTS, TARGETS
@@ -391,7 +390,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("onnxhead.shipping.bundle.write_cases", fail)
+    monkeypatch.setattr("onnxhead.shipping.content.write_cases", fail)
     with pytest.raises(WriteError, match="No space left on device"):
         onnxhead.ship(ABC, "python", tmp_path / "deep" / "out")
     assert not list((tmp_path / "deep").iterdir())
@@ -482,7 +481,7 @@ def test_another_description_is_found(bundle) -> None:
         document = read_json(bundle / "head.json")
         (bundle / "head.json").write_text(json.dumps({**document, key: value}))
         restate(bundle)
-        assert onnxhead.verify(bundle).findings == ["head.json does not describe the head in model.onnx"]
+        assert onnxhead.verify(bundle).findings == ["head.json does not describe what is in model.onnx"]
         (bundle / "head.json").write_text(json.dumps(document))
 
 
@@ -490,7 +489,7 @@ def test_another_model_is_found(bundle, shipped) -> None:
     shutil.copy(shipped["decimals"] / "model.onnx", bundle / "model.onnx")
     restate(bundle)
     findings = onnxhead.verify(bundle).findings
-    assert findings[0] == "head.json does not describe the head in model.onnx"
+    assert findings[0] == "head.json does not describe what is in model.onnx"
     assert "vectors.json states other answers than float64 for the case zeros" in findings
 
 
@@ -499,7 +498,7 @@ def test_labels_of_another_kind_are_found(shipped, tmp_path) -> None:
     document = read_json(bundle / "head.json")
     (bundle / "head.json").write_text(json.dumps({**document, "labels": [0, 1]}))
     restate(bundle)
-    assert onnxhead.verify(bundle).findings == ["head.json does not describe the head in model.onnx"]
+    assert onnxhead.verify(bundle).findings == ["head.json does not describe what is in model.onnx"]
 
 
 def test_data_sets_that_are_others_are_found(bundle) -> None:
@@ -754,12 +753,12 @@ def test_the_ort_file_has_the_same_answers(name, models, tmp_path) -> None:
 
 def test_an_ort_file_with_wrong_answers_is_not_shipped(tmp_path, monkeypatch) -> None:
     wrong = Deviation(error=1.0, bound=0.5)
-    failed = Mock(
-        return_value=Check(
-            rows=1, classes=3, is_sample=False, logits=wrong, probabilities=wrong, uncertainty=0.0
-        )
-    )
-    monkeypatch.setattr("onnxhead.shipping.bundle.check_model", failed)
+    failed = Check(rows=1, classes=3, is_sample=False, logits=wrong, probabilities=wrong, uncertainty=0.0)
+
+    def check(path: Path, *args: object) -> Check:
+        return failed if path.suffix == ".ort" else check_model(path, *args)
+
+    monkeypatch.setattr("onnxhead.shipping.content.check_model", check)
     with pytest.raises(
         VerificationError, match=r"does not: abc\.ort is not the model in model\.onnx; nothing"
     ):

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onnxhead.check import Check, check_model
-from onnxhead.head import Head
+from onnxhead.check import Check
 from onnxhead.model import open_model
 from onnxhead.model_file import ModelFile
 from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
+from onnxhead.shipping.content import content_of
 from onnxhead.shipping.signing import SIGNATURE, signature_findings
-from onnxhead.whole_check import WholeCheck, check_whole
-from onnxhead.whole_file import WholeFile
+from onnxhead.whole_check import WholeCheck
 from onnxhead_runtime.errors import ModelError
 
 
@@ -69,34 +68,17 @@ def verify(
     model = open_model(path)
     if key is not None:
         raise ModelError(f"a signature is that of a folder that was shipped, {path} is a file")
-    check: Check | WholeCheck | None
-    if isinstance(model, WholeFile):
-        check, findings = _check_whole(model, sample)
-    elif sample is not None:
-        raise ModelError(f"a sample is for a model with a backbone, {path} is a head alone: leave it out")
-    else:
-        check, findings, _ = _check(model)
+    check, findings = _check(model, sample)
     return Verification(model.path, check, findings)
 
 
-def _check_whole(model: WholeFile, sample: Any) -> tuple[WholeCheck | None, list[str]]:
+def _check(model: ModelFile, sample: Any = None) -> tuple[Check | WholeCheck | None, list[str]]:
+    """Return the comparison, unless the hashes differ, and what was found."""
     findings = model.damages()
     if findings:
         return None, findings
-    check = check_whole(model, sample)
-    return check, [] if check.passed else [f"the largest differences from its parts are {check}"]
-
-
-def _check(model: ModelFile) -> tuple[Check | None, list[str], Head | None]:
-    """Return the comparison, what was found, and the head unless the hashes differ."""
-    findings = model.damages()
-    if findings:
-        return None, findings, None
-    head = model.head()
-    check = check_model(model.path, head, model.form)
-    if not check.passed:
-        findings.append(f"the largest errors against float64 are {check}")
-    return check, findings, head
+    check = content_of(model, sample).check(model.path)
+    return check, [] if check.passed else [f"the largest errors are {check}"]
 
 
 def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verification:
@@ -106,7 +88,7 @@ def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verifica
     if findings:
         return Verification(bundle, None, findings, signed)
     model = open_model(bundle / MODEL)
-    check, findings, head = _check(model)
-    if head and not findings:
-        findings = answer_findings(bundle, head, model.form)
+    check, findings = _check(model)
+    if not findings:
+        findings = answer_findings(bundle, content_of(model))
     return Verification(bundle, check, findings, signed)

@@ -10,11 +10,19 @@ from numpy.typing import NDArray
 from onnx import GraphProto, TensorProto
 
 from onnxhead.backbone import cut
-from onnxhead.head import Head
 from onnxhead.part import Part
-from onnxhead.reference import Deviation, deviation, link_deviation, refer
+from onnxhead.reference import (
+    Deviation,
+    Reference,
+    deviation,
+    link_bound,
+    link_deviation,
+    probabilities_bound,
+    refer,
+    refer_logits,
+)
 from onnxhead.whole_file import WholeFile
-from onnxhead_runtime import load
+from onnxhead_runtime import links, load
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
 from onnxhead_runtime.inputs import Feeds
 
@@ -70,21 +78,39 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
     feeds = backbone.find_sample(sample)
     answer = load(model.path, device="cpu")(feeds)
     given = backbone.run(feeds)[0] if expected is None else expected
-    rounding = rounding_of(model.proto.graph) * np.abs(given).max(axis=1, keepdims=True, initial=0.0)
+    exact = refer_whole(model, given)
     link = link_deviation(
         model.metadata.link, model.metadata.temperature, answer.logits, answer.probabilities
     )
-    if not model.has_head:
-        return WholeCheck(len(given), None, link, deviation(answer.logits, given, rounding))
-    head = model.head()
-    exact = refer(head, given, model.form)
-    bound = exact.logits_bound + rounding * np.abs(head.weight).sum(axis=1, dtype=np.float64)
-    apart = deviation(answer.logits, exact.logits, bound)
-    return WholeCheck(len(given), _inside(model, head, feeds), link, apart)
+    apart = deviation(answer.logits, exact.logits, exact.logits_bound)
+    return WholeCheck(len(given), _inside(model, feeds) if model.has_head else None, link, apart)
 
 
-def _inside(model: WholeFile, head: Head, feeds: Feeds) -> Deviation:
+def refer_whole(model: WholeFile, given: NDArray[Any]) -> Reference:
+    """Return the answers of a whole model in float64, from what its backbone gives.
+
+    The bounds allow for a backbone that another runtime, or the same in one piece, rounds otherwise.
+
+    Args:
+        model: The model.
+        given: The features (batch, F); the logits (batch, classes) of a model without a head that is known.
+    """
+    rounding = rounding_of(model.proto.graph) * np.abs(given).max(axis=1, keepdims=True, initial=0.0)
+    metadata = model.metadata
+    if model.has_head:
+        head = model.head()
+        logits, bound = refer_logits(head, given, np.arange(head.classes), model.form)
+        bound += rounding * np.abs(head.weight).sum(axis=1, dtype=np.float64)
+    else:
+        logits, bound = given.astype(np.float64), np.broadcast_to(rounding, given.shape)
+    probabilities = links.probabilities(logits, metadata.link, metadata.temperature)
+    tolerance = probabilities_bound(bound, metadata.temperature) + link_bound(probabilities, metadata.link)
+    return Reference(logits, probabilities, bound, tolerance)
+
+
+def _inside(model: WholeFile, feeds: Feeds) -> Deviation:
     """Compare the logits with float64 on the very features that they come from."""
+    head = model.head()
     features, logits, _ = Part(model, model.proto.graph, [FEATURES, LOGITS, PROBABILITIES]).run(feeds)
     exact = refer(head, features, model.form)
     return deviation(logits, exact.logits, exact.logits_bound)

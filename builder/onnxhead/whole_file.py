@@ -14,8 +14,10 @@ from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.model_file import ModelFile
 from onnxhead.parameters import Weight
-from onnxhead_runtime.contract import FEATURES, LOGITS, WEIGHT, Metadata
+from onnxhead.part import Part
+from onnxhead_runtime.contract import FEATURES, LOGITS, WEIGHT, Label, Metadata
 from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.inputs import Input
 
 
 class WholeFile(ModelFile):
@@ -59,6 +61,21 @@ class WholeFile(ModelFile):
             value.type.tensor_type.shape.dim for value in self.proto.graph.output if value.name == LOGITS
         ]
         return shapes[0][1].dim_value if shapes and len(shapes[0]) == 2 else 0
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """What the model takes.
+
+        Raises:
+            ModelError: An input is no tensor, or onnxruntime refuses the model.
+        """
+        return Part(self, self.proto.graph, [LOGITS]).inputs
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """One label per class: the model's own, or the classes' numbers."""
+        labels = self.metadata.labels
+        return tuple(range(self.classes)) if labels is None else labels
 
     @cached_property
     def head_part(self) -> ModelFile:

@@ -12,7 +12,7 @@ import typer
 import onnxhead
 from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
-from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines
+from onnxhead.cli.common import AsJson, Features, Model, Sample, print_json, print_lines, read_sample
 from onnxhead.compatibility import RUNTIMES, form_for
 from onnxhead.encoding import STORAGES, Storage
 from onnxhead.form import COMPUTES, Compute, Form
@@ -200,6 +200,7 @@ def ship(
     sign: Annotated[
         Path | None, typer.Option(help="Sign the bundle with this elliptic-curve private key (PEM).")
     ] = None,
+    sample: Sample = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a project that runs a model in another language and proves its numbers there."""
@@ -207,8 +208,10 @@ def ship(
     if len(set(targets)) < len(targets):
         raise WriteError(f"--to must name each target once, got {to}")
     folders = [output] if len(targets) == 1 else [output / target for target in targets]
+    inputs = read_sample(sample)
     orders = [
-        prepare(model, target, folder, sign=sign) for target, folder in zip(targets, folders, strict=True)
+        prepare(model, target, folder, sign=sign, sample=inputs)
+        for target, folder in zip(targets, folders, strict=True)
     ]
     with ended_by_signals():  # an unfinished project is removed
         shipments = [write(order) for order in orders]

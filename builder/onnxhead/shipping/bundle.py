@@ -11,27 +11,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxhead.check import check_model, open_answers
 from onnxhead.external import file_sha256, is_named_after
-from onnxhead.form import Form
-from onnxhead.head import Head
 from onnxhead.model_file import ModelFile
+from onnxhead.shipping.content import Content
 from onnxhead.shipping.signing import SIGNATURE
-from onnxhead.shipping.vectors import Case, case_findings, class_labels, write_cases
-from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
+from onnxhead_runtime.contract import Label
 from onnxhead_runtime.errors import ModelError, OnnxHeadError
 
 BUNDLE = "bundle"
 MODEL = "model.onnx"
 _DESCRIPTION = "head.json"
 _SUMS = "SHA256SUMS"
-_FORMAT = "1"
 _SHOWN = 3  # files in a finding
 _LARGEST_INTEGER = 2**53  # beyond it JavaScript has no integers
 
 
-def write_bundle(model: ModelFile, head: Head, cases: Sequence[Case], folder: Path) -> None:
+def write_bundle(model: ModelFile, content: Content, folder: Path) -> list[int]:
     """Write the bundle of a model to a new folder, but for the list of hashes.
+
+    Returns:
+        How many rows each case of its vectors has.
 
     Raises:
         ModelError: The model was changed meanwhile.
@@ -39,13 +38,13 @@ def write_bundle(model: ModelFile, head: Head, cases: Sequence[Case], folder: Pa
     folder.mkdir()
     for source, name in [(model.path, MODEL), *((path, path.name) for path in model.data_paths)]:
         shutil.copyfile(source, folder / name)
-    description = _describe(head, folder)
+    description = _describe(content, folder)
     copied = dict(description["sha256"])
     if copied.pop(MODEL) != model.sha256 or any(not is_named_after(*item) for item in copied.items()):
         raise ModelError(f"a model must stay as it is while it is shipped, {model.path} has changed")
     text = json.dumps(description, ensure_ascii=False, indent=2)
     (folder / _DESCRIPTION).write_text(f"{text}\n", encoding="utf-8")
-    write_cases(cases, folder)
+    return content.write_cases(folder)
 
 
 def write_sums(folder: Path) -> None:
@@ -94,8 +93,8 @@ def _some(names: list[str]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def answer_findings(bundle: Path, head: Head, form: Form) -> list[str]:
-    """Compare what a bundle states with its head, and with what onnxruntime answers; one sentence each.
+def answer_findings(bundle: Path, content: Content) -> list[str]:
+    """Compare what a bundle states with what it is of, and with onnxruntime's answers; one sentence each.
 
     Raises:
         ModelError: The description or the vectors are malformed.
@@ -103,9 +102,9 @@ def answer_findings(bundle: Path, head: Head, form: Form) -> list[str]:
     findings = []
     try:
         stated = json.loads((bundle / _DESCRIPTION).read_bytes())
-        if json.dumps(stated) != json.dumps(_describe(head, bundle)):
-            findings.append(f"{_DESCRIPTION} does not describe the head in {MODEL}")
-        findings += case_findings(bundle, head, form, open_answers(bundle / MODEL, form))
+        if json.dumps(stated) != json.dumps(_describe(content, bundle)):
+            findings.append(f"{_DESCRIPTION} does not describe what is in {MODEL}")
+        findings += content.findings(bundle, bundle / MODEL)
     except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError) as cause:
         if isinstance(cause, OnnxHeadError):
             raise
@@ -113,31 +112,25 @@ def answer_findings(bundle: Path, head: Head, form: Form) -> list[str]:
     return findings + [
         f"{path.relative_to(bundle).as_posix()} is not the model in {MODEL}"
         for path in sorted([*bundle.glob("model_repository/*/*/*"), *bundle.glob("*.ort")])
-        if not _is_model(path, bundle, head, form)
+        if not _is_model(path, bundle, content)
     ]
 
 
-def _is_model(path: Path, bundle: Path, head: Head, form: Form) -> bool:
+def _is_model(path: Path, bundle: Path, content: Content) -> bool:
     """Tell whether a file for `triton` or `ort` is the model or its data, or answers as the model does."""
     if path.suffix == ".ort":
-        return check_model(path, head, form).passed
+        return content.check(path).passed
     return (bundle / path.name).is_file() and file_sha256(path) == file_sha256(bundle / path.name)
 
 
-def _describe(head: Head, folder: Path) -> dict[str, Any]:
+def _describe(content: Content, folder: Path) -> dict[str, Any]:
     """Return the content of head.json."""
     files = [MODEL, *sorted(path.name for path in folder.glob("*.data"))]
     return {
-        "format": _FORMAT,
+        "format": content.format,
         "model": MODEL,
         "sha256": {name: file_sha256(folder / name) for name in files},
-        "inputs": [FEATURES],
-        "outputs": [LOGITS, PROBABILITIES],
-        "features": head.features,
-        "classes": head.classes,
-        "labels": list(class_labels(head)),
-        "link": head.link,
-        "temperature": head.temperature,
+        **content.describe(),
     }
 
 
@@ -148,9 +141,9 @@ def _hashes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
 
 
-def check_labels(head: Head) -> None:
+def check_labels(labels: Sequence[Label]) -> None:
     """Raise ModelError for a label that not every language holds."""
-    for label in class_labels(head):
+    for label in labels:
         if isinstance(label, int) and abs(label) > _LARGEST_INTEGER:
             raise ModelError(
                 f"integers among the labels must be within 2**53 for every language to hold them, got "

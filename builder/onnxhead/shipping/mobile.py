@@ -6,15 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from onnxhead.head import Head
 from onnxhead.shipping.bundle import MODEL
+from onnxhead.shipping.content import Content
 from onnxhead_runtime.errors import WriteError
 
 _CONVERTER = "onnxruntime.tools.convert_onnx_models_to_ort"
 _OPERATORS = "required_operators.config"
 
 
-def write_ort(bundle: Path, name: str, _head: Head) -> None:
+def write_ort(bundle: Path, name: str, _content: Content) -> None:
     """Write `NAME.ort`, and the operators that a build of onnxruntime needs for it, by its own converter.
 
     Raises:

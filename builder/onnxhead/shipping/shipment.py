@@ -7,20 +7,22 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from onnxhead.check import Check, check_model
+from onnxhead.check import Check
 from onnxhead.compatibility import check_runtime
-from onnxhead.form import Form
-from onnxhead.head import Head
 from onnxhead.model import open_model
 from onnxhead.model_file import ModelFile
 from onnxhead.scratch import scratch
 from onnxhead.shipping.bundle import BUNDLE, MODEL, answer_findings, write_bundle, write_sums
+from onnxhead.shipping.content import Content, content_of
 from onnxhead.shipping.signing import check_key
 from onnxhead.shipping.signing import sign as sign_bundle
-from onnxhead.shipping.targets import CLIENTS, TARGETS
-from onnxhead.shipping.vectors import make_cases
+from onnxhead.shipping.targets import CLIENTS, TARGETS, WHOLE_CLIENTS
+from onnxhead.shipping.whole_vectors import check_inputs
 from onnxhead.storage import save
+from onnxhead.whole_check import WholeCheck
+from onnxhead.whole_file import WholeFile
 from onnxhead_runtime.contract import TOP_CLASSES, TOP_PROBABILITIES
 from onnxhead_runtime.errors import ModelError, OnnxHeadError, VerificationError, WriteError
 
@@ -44,7 +46,7 @@ class Shipment:
     target: str
     cases: int
     rows: int
-    check: Check
+    check: Check | WholeCheck
     signed: bool
     left_out: tuple[str, ...]
     commands: tuple[str, ...]
@@ -56,6 +58,7 @@ def ship(
     folder: str | os.PathLike[str],
     *,
     sign: str | os.PathLike[str] | None = None,
+    sample: Any = None,
 ) -> Shipment:
     """Write a project that runs a model in another language and proves its numbers there.
 
@@ -67,9 +70,11 @@ def ship(
             alone.
         folder: Where to write; it must not exist, or be empty.
         sign: An elliptic-curve private key as PEM, to sign the bundle with. Needs the extra `sign`.
+        sample: Inputs for the vectors of a whole model, arrays by name; None to make some up.
 
     Raises:
-        ModelError: The model is broken, or onnxhead did not build it.
+        ModelError: The model is broken, or onnxhead did not build it; or a sample is given for a head alone.
+        FeaturesError: The sample does not fit the model's inputs.
         WriteError: There is no such target, the folder holds files or cannot be written, or the key is none.
         VerificationError: The model's answers are beyond the bound of rounding; nothing was written.
         ProviderError: onnxruntime is missing.
@@ -79,7 +84,7 @@ def ship(
         >>> shipment.commands, shipment.rows
         (("pip install '.[test]'", 'pytest'), 33)
     """
-    return write(prepare(model, target, folder, sign=sign))
+    return write(prepare(model, target, folder, sign=sign, sample=sample))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +95,14 @@ class Order:
         path: The folder to write.
         target: What it is for.
         model: The model file.
-        head: Its head.
+        content: What its bundle is of.
         key: The private key to sign with, or None.
     """
 
     path: Path
     target: str
     model: ModelFile
-    head: Head
+    content: Content
     key: Path | None
 
 
@@ -107,40 +112,39 @@ def prepare(
     folder: str | os.PathLike[str],
     *,
     sign: str | os.PathLike[str] | None = None,
+    sample: Any = None,
 ) -> Order:
     """Check what `ship` is given, before anything is written."""
     path, key = Path(folder), None if sign is None else Path(sign)
     _check_target(target, path)
     opened = open_model(model)
-    head = opened.head()
+    content = content_of(opened, sample)
     damages = opened.damages()
     if damages:
         raise ModelError(f"a model to ship must be as it was built, {opened.path}: {'; '.join(damages)}")
     if not opened.path.stem.isprintable():
         raise ModelError(f"a model to ship must have a printable name, got {opened.path.name!r}: rename it")
-    check_runtime(TARGETS[target].runtime, opened.form)
-    TARGETS[target].check_head(head)
+    _check_fits(target, opened, content)
     if key is not None:
         check_key(key)
-    return Order(path, target, opened, head, key)
+    return Order(path, target, opened, content, key)
 
 
 def write(order: Order) -> Shipment:
     """Write what was prepared."""
-    path, target = order.path, TARGETS[order.target]
-    cases = make_cases(order.head, order.model.form)
+    path, target, content = order.path, TARGETS[order.target], order.content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch(path.parent, "ship") as temporary:
             model = _gather(order, temporary)
             project = temporary / "project"
-            _copy(CLIENTS / order.target, project)
+            _copy_client(order, project)
             bundle = project / BUNDLE
-            write_bundle(model, order.head, cases, bundle)
+            case_rows = write_bundle(model, content, bundle)
             if target.add_files:
-                target.add_files(bundle, order.model.path.stem, order.head)
+                target.add_files(bundle, order.model.path.stem, content)
             write_sums(bundle)
-            check = _prove(bundle, order.head, order.model.form)
+            check = _prove(bundle, content)
             if order.key is not None:
                 sign_bundle(bundle, order.key)
             project.rename(path)
@@ -151,24 +155,52 @@ def write(order: Order) -> Shipment:
             f"a project must be shipped to a folder that is writable and has room, {path} was not written: "
             f"{cause.strerror or cause}"
         ) from cause
-    rows = sum(len(case.features) for case in cases)
-    left_out = () if order.model.form.top_k is None else (TOP_PROBABILITIES, TOP_CLASSES)
+    left_out = (TOP_PROBABILITIES, TOP_CLASSES) if _has_top(order.model) else ()
     signed = order.key is not None
-    return Shipment(path, order.target, len(cases), rows, check, signed, left_out, target.commands)
+    return Shipment(
+        path, order.target, len(case_rows), sum(case_rows), check, signed, left_out, target.commands
+    )
+
+
+def _check_fits(target: str, model: ModelFile, content: Content) -> None:
+    """Raise where a model cannot be shipped to a target."""
+    TARGETS[target].check_labels(content.labels)
+    if isinstance(model, WholeFile):
+        if not TARGETS[target].takes_whole:
+            known = ", ".join(name for name, one in TARGETS.items() if one.takes_whole)
+            raise WriteError(
+                f"a model with a backbone is shipped to {known}, got {target}: take one of them, or bundle "
+                "and the onnxruntime of your language"
+            )
+        check_inputs(content.inputs)
+    else:
+        check_runtime(TARGETS[target].runtime, model.form)
+
+
+def _copy_client(order: Order, project: Path) -> None:
+    """Copy the client of a target; that for whole models differs from it in some files."""
+    _copy(CLIENTS / order.target, project)
+    differing = WHOLE_CLIENTS / order.target
+    if isinstance(order.model, WholeFile) and differing.is_dir():
+        _copy(differing, project)
+
+
+def _has_top(model: ModelFile) -> bool:
+    return not isinstance(model, WholeFile) and model.form.top_k is not None
 
 
 def _gather(order: Order, folder: Path) -> ModelFile:
     """Return a model with weights of its own and the outputs of the contract alone."""
     model = order.model
-    if not model.is_in_place and model.form.top_k is None:
+    if not _has_top(model) and not model.is_in_place:
         return model
     form = dataclasses.replace(model.form, top_k=None)
-    return open_model(save(order.head, folder / model.path.name, form=form).path)
+    return open_model(save(model.head(), folder / model.path.name, form=form).path)
 
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a folder's files, read-only as they may be, without what Python's tools leave beside them."""
-    target.mkdir()
+    target.mkdir(exist_ok=True)
     for path in sorted(source.iterdir()):
         if path.is_file():
             shutil.copyfile(path, target / path.name)
@@ -190,10 +222,10 @@ def _check_target(target: str, path: Path) -> None:
         )
 
 
-def _prove(bundle: Path, head: Head, form: Form) -> Check:
+def _prove(bundle: Path, content: Content) -> Check | WholeCheck:
     """Do with the bundle what `verify` does; its hashes are those of the files as they were read back."""
-    check = check_model(bundle / MODEL, head, form)
-    findings = answer_findings(bundle, head, form)
+    check = content.check(bundle / MODEL)
+    findings = answer_findings(bundle, content)
     if not check.passed:
         findings.append(f"the largest errors are {check}")
     if findings:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnxhead.compatibility import ON_CPU
-from onnxhead.head import Head
 from onnxhead.shipping.bundle import check_labels
+from onnxhead.shipping.content import Content
 from onnxhead.shipping.mobile import write_ort
 from onnxhead.shipping.triton import check_lines, write_repository
+from onnxhead_runtime.contract import Label
 
 CLIENTS = Path(__file__).parents[1] / "clients"
+WHOLE_CLIENTS = CLIENTS / "whole"  # what is other in the clients of whole models
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,17 @@ class Target:
     Attributes:
         description: What it is, in words.
         commands: What its user types in the folder; the first ones build and test.
-        add_files: Adds further files to the bundle: called with it, the model's name and its head.
-        check_head: Raises ModelError for a head that cannot be shipped there.
+        add_files: Adds further files to the bundle: called with it, the model's name and what it is of.
+        check_labels: Raises ModelError for labels that cannot be shipped there.
+        takes_whole: Whether whole models are shipped there.
         runtime: What runs the model there, as `compatibility` calls it.
     """
 
     description: str
     commands: tuple[str, ...]
-    add_files: Callable[[Path, str, Head], None] | None = None
-    check_head: Callable[[Head], None] = check_labels
+    add_files: Callable[[Path, str, Content], None] | None = None
+    check_labels: Callable[[Sequence[Label]], None] = check_labels
+    takes_whole: bool = False
     runtime: str = ON_CPU
 
 
@@ -66,7 +70,14 @@ TARGETS = {
     "scala": Target("Scala: com.microsoft.onnxruntime", _MAVEN),
     "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
     "browser": Target("a page for browsers: onnxruntime-web", ("npm install", "npm test")),
-    "triton": Target("a model repository of NVIDIA Triton", (), write_repository, check_lines, _ANY),
+    "triton": Target(
+        "a model repository of NVIDIA Triton",
+        (),
+        write_repository,
+        check_lines,
+        takes_whole=True,
+        runtime=_ANY,
+    ),
     "ort": Target("the .ort format of mobile builds of onnxruntime", (), write_ort),
-    "bundle": Target("the bundle alone, for other languages", (), runtime=_ANY),
+    "bundle": Target("the bundle alone, for other languages", (), takes_whole=True, runtime=_ANY),
 }

@@ -23,12 +23,12 @@ from onnxhead.head import Head
 from onnxhead.reference import Reference, deviation, refer
 from onnxhead.rows import usual_rows
 from onnxhead.scan import scan
-from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label
+from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label, Link
 
-_VECTORS = "vectors.json"
-_DATA_SET = "test_data_set_"
+VECTORS = "vectors.json"
+DATA_SET = "test_data_set_"
 _LOGITS_TOLERANCE, _PROBABILITIES_TOLERANCE = "logits_tolerance", "probabilities_tolerance"
-_FORMAT = "1"
+FORMAT = "1"
 _ROUNDING = 1e-3  # of a tolerance: far more than float64 arithmetic differs by, far less than float32
 # The head of models/abc.onnx, whose own row is a case.
 _ABC_SHA256 = "7eb4fe9c2c501a42b50e35480f60a4fb72a5616a38785b7678db471e7606230e"
@@ -78,10 +78,10 @@ def class_labels(head: Head) -> tuple[Label, ...]:
 def write_cases(cases: Sequence[Case], folder: Path) -> None:
     """Write `vectors.json`, and each case in the layout of ONNX's backend tests and as raw float32."""
     documents = ",\n".join(json.dumps(_document(case), ensure_ascii=False, allow_nan=False) for case in cases)
-    text = f'{{"format": "{_FORMAT}", "cases": [\n{documents}\n]}}\n'
-    (folder / _VECTORS).write_text(text, encoding="utf-8")
+    text = f'{{"format": "{FORMAT}", "cases": [\n{documents}\n]}}\n'
+    (folder / VECTORS).write_text(text, encoding="utf-8")
     for number, case in enumerate(cases):
-        data_set = folder / f"{_DATA_SET}{number}"
+        data_set = folder / f"{DATA_SET}{number}"
         data_set.mkdir()
         for name, content in _data_set(case).items():
             (data_set / name).write_bytes(content)
@@ -128,17 +128,17 @@ def case_findings(folder: Path, head: Head, form: Form, classify: Answers) -> li
         ValueError: `vectors.json` is not as it is written; also KeyError and TypeError.
         OSError: A file is missing.
     """
-    document = json.loads((folder / _VECTORS).read_bytes())
+    document = json.loads((folder / VECTORS).read_bytes())
     stated = [(case["name"], len(case[FEATURES])) for case in document["cases"]]
-    if document["format"] != _FORMAT or stated != [(name, len(rows)) for name, rows in _rows(head, form)]:
-        return [f"{_VECTORS} must have format {_FORMAT} and the cases of docs/bundle.md, it has others"]
+    if document["format"] != FORMAT or stated != [(name, len(rows)) for name, rows in _rows(head, form)]:
+        return [f"{VECTORS} must have format {FORMAT} and the cases of docs/bundle.md, it has others"]
     findings = []
     for number, case in enumerate(document["cases"]):
         exact = _answered(head, form, case["name"], _float32_rows(case[FEATURES], head.features))
-        if not _states_the_same(case, exact):
-            findings.append(f"{_VECTORS} states other answers than float64 for the case {exact.name}")
+        if not states_the_same(case, exact.exact, exact.labels):
+            findings.append(f"{VECTORS} states other answers than float64 for the case {exact.name}")
             continue
-        findings += _data_set_findings(folder / f"{_DATA_SET}{number}", _as_stated(case, exact))
+        findings += _data_set_findings(folder / f"{DATA_SET}{number}", _as_stated(case, exact))
         (logits, probabilities), bounds = classify(exact.features), exact.exact
         largest = max(
             deviation(logits, bounds.logits, bounds.logits_bound).ratio,
@@ -151,7 +151,7 @@ def case_findings(folder: Path, head: Head, form: Form, classify: Answers) -> li
 
 def _data_set_findings(folder: Path, case: Case) -> list[str]:
     return [
-        f"{folder.name}/{name} is not what {_VECTORS} states for the case {case.name}"
+        f"{folder.name}/{name} is not what {VECTORS} states for the case {case.name}"
         for name, content in _data_set(case).items()
         if (folder / name).read_bytes() != content
     ]
@@ -164,12 +164,11 @@ def _float32_rows(rows: Any, width: int) -> NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def _states_the_same(document: dict[str, Any], case: Case) -> bool:
-    """Tell whether a case of `vectors.json` has the answers of its rows, but for rounding in float64."""
-    exact = case.exact
+def states_the_same(document: dict[str, Any], exact: Reference, labels: Sequence[Decision]) -> bool:
+    """Tell whether a case of `vectors.json` has these answers, but for rounding in float64."""
     tolerance = exact.probabilities_bound[:, 0]
     return (
-        json.dumps(document["labels"]) == json.dumps(case.labels)
+        json.dumps(document["labels"]) == json.dumps(labels)
         and _is_near(document[LOGITS], exact.logits, exact.logits_bound)
         and _is_near(document[_LOGITS_TOLERANCE], exact.logits_bound, exact.logits_bound)
         and _is_near(document[PROBABILITIES], exact.probabilities, exact.probabilities_bound)
@@ -198,17 +197,23 @@ def _is_near(stated: Any, exact: NDArray[np.float64], tolerance: NDArray[np.floa
 
 def _answered(head: Head, form: Form, name: str, features: NDArray[np.float32]) -> Case:
     exact = refer(head, features, form)
-    return Case(name, features, exact, _decisions(head, exact))
+    return Case(name, features, exact, decisions(class_labels(head), head.link, exact))
 
 
 def _document(case: Case) -> dict[str, Any]:
-    exact = case.exact
     return {
         "name": case.name,
         FEATURES: case.features.tolist(),
+        **answers_document(case.exact, case.labels),
+    }
+
+
+def answers_document(exact: Reference, labels: Sequence[Decision]) -> dict[str, Any]:
+    """Return the answers to a case as `vectors.json` has them."""
+    return {
         LOGITS: exact.logits.tolist(),
         PROBABILITIES: exact.probabilities.tolist(),
-        "labels": case.labels,
+        "labels": labels,
         _LOGITS_TOLERANCE: exact.logits_bound.tolist(),
         _PROBABILITIES_TOLERANCE: exact.probabilities_bound[:, 0].tolist(),
     }
@@ -240,15 +245,15 @@ def _power_of_two(value: float) -> float:
     return float(2.0 ** np.floor(np.log2(value)))
 
 
-def _decisions(head: Head, exact: Reference) -> list[Decision]:
-    labels = class_labels(head)
-    if head.link == "sigmoid":
+def decisions(labels: Sequence[Label], link: Link, exact: Reference) -> list[Decision]:
+    """Return the label of each row; None where a tolerance may decide otherwise."""
+    if link == "sigmoid":
         certain = np.abs(exact.probabilities - 0.5) > exact.probabilities_bound
         return [
-            tuple(labels[i] for i in np.flatnonzero(row > 0.5)) if sure.all() else None
+            tuple(labels[int(i)] for i in np.flatnonzero(row > 0.5)) if sure.all() else None
             for row, sure in zip(exact.probabilities, certain, strict=True)
         ]
     two = np.sort(exact.logits, axis=1)[:, -2:]
     apart = two[:, 1] - two[:, 0] > 2 * exact.logits_bound.max(axis=1)
     best = exact.logits.argmax(axis=1)
-    return [labels[i] if sure else None for i, sure in zip(best, apart, strict=True)]
+    return [labels[int(i)] if sure else None for i, sure in zip(best, apart, strict=True)]

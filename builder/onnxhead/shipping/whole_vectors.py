@@ -1,0 +1,189 @@
+"""Conformance vectors of a whole model: inputs of its backbone, with answers and tolerances.
+
+The features are what onnxruntime makes of the inputs on the CPU; from there on the answers are float64. The
+tolerances allow for a backbone that another runtime rounds otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from onnxhead.backbone import cut
+from onnxhead.part import Part
+from onnxhead.reference import Reference, deviation
+from onnxhead.shipping.vectors import DATA_SET, VECTORS, answers_document, decisions, states_the_same
+from onnxhead.whole_check import refer_whole
+from onnxhead.whole_file import WholeFile
+from onnxhead_runtime import load
+from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Decision
+from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.inputs import Feeds, Input
+
+FORMAT = "2"
+_KINDS = "biuf"
+_LARGEST_FLOAT_BYTES = (4, 8)  # of floats that every language has
+
+
+@dataclass(frozen=True, eq=False)
+class WholeCase:
+    """One batch with its answers.
+
+    Attributes:
+        name: What it is.
+        feeds: The inputs by name.
+        exact: Logits and probabilities in float64, with the tolerance of each.
+        labels: The label of each row; None where a tolerance may decide otherwise.
+    """
+
+    name: str
+    feeds: Feeds
+    exact: Reference
+    labels: Sequence[Decision]
+
+
+def check_inputs(inputs: Sequence[Input]) -> None:
+    """Raise ModelError for an input that not every language has an array for."""
+    for one in inputs:
+        dtype = np.dtype("O" if one.dtype == "str" else one.dtype)
+        if dtype.kind not in _KINDS or (dtype.kind == "f" and dtype.itemsize not in _LARGEST_FLOAT_BYTES):
+            raise ModelError(
+                f"a model is shipped with inputs of float32, float64, integers or booleans, {one} is "
+                "another: cast it in the backbone"
+            )
+
+
+def make_whole_cases(model: WholeFile, sample: Any = None) -> list[WholeCase]:
+    """Return the cases of a whole model: a batch, and its first row alone where the batch is free.
+
+    Args:
+        model: The model.
+        sample: The batch, arrays by name; None to make one up.
+
+    Raises:
+        FeaturesError: The sample does not fit the inputs.
+        ModelError: The model does not run on it.
+    """
+    backbone = _backbone(model)
+    feeds = backbone.find_sample(sample)
+    cases = [_answered(model, backbone, "sample", feeds)]
+    is_free = all(one.shape and not isinstance(one.shape[0], int) for one in backbone.inputs)
+    if is_free and len(cases[0].exact.logits) > 1:
+        first = {name: array[:1] for name, array in feeds.items()}
+        cases.append(_answered(model, backbone, "first row", first))
+    return cases
+
+
+def write_whole_cases(cases: Sequence[WholeCase], folder: Path) -> None:
+    """Write `vectors.json`, and each case in the layout of ONNX's backend tests and as raw numbers."""
+    documents = ",\n".join(
+        json.dumps(_document(case, number), ensure_ascii=False, allow_nan=False)
+        for number, case in enumerate(cases)
+    )
+    text = f'{{"format": "{FORMAT}", "cases": [\n{documents}\n]}}\n'
+    (folder / VECTORS).write_text(text, encoding="utf-8")
+    for number, case in enumerate(cases):
+        (folder / f"{DATA_SET}{number}").mkdir()
+        for name, content in _files(case, number):
+            (folder / name).write_bytes(content)
+
+
+def whole_case_findings(folder: Path, model: WholeFile) -> list[str]:
+    """Compare the cases of a folder with its model, one sentence each.
+
+    Args:
+        folder: Where `write_whole_cases` wrote.
+        model: The model in that folder.
+
+    Raises:
+        ValueError: `vectors.json` is not as it is written; also KeyError and TypeError.
+        OSError: A file is missing.
+    """
+    document = json.loads((folder / VECTORS).read_bytes())
+    if document["format"] != FORMAT or not document["cases"]:
+        return [f"{VECTORS} must have format {FORMAT} and cases, it has not"]
+    backbone, classify = _backbone(model), load(folder / model.path.name, device="cpu")
+    findings = []
+    for number, stated in enumerate(document["cases"]):
+        case = _answered(model, backbone, stated["name"], _read_feeds(folder, stated["inputs"]))
+        if not states_the_same(stated, case.exact, case.labels):
+            findings.append(f"{VECTORS} states other answers than the model has for the case {case.name}")
+            continue
+        findings += [
+            f"{name} is not what {VECTORS} states for the case {case.name}"
+            for name, content in _files(case, number)
+            if (folder / name).read_bytes() != content
+        ]
+        answer, exact = classify(case.feeds), case.exact
+        largest = max(
+            deviation(answer.logits, exact.logits, exact.logits_bound).ratio,
+            deviation(answer.probabilities, exact.probabilities, exact.probabilities_bound).ratio,
+        )
+        if largest > 1:
+            findings.append(f"the largest error of the case {case.name} is {largest:.3g} of its tolerance")
+    return findings
+
+
+def _backbone(model: WholeFile) -> Part:
+    return Part(model, cut(model.proto.graph, model.start), [model.start])
+
+
+def _answered(model: WholeFile, backbone: Part, name: str, feeds: Feeds) -> WholeCase:
+    exact = refer_whole(model, backbone.run(feeds)[0])
+    return WholeCase(name, feeds, exact, decisions(model.labels, model.metadata.link, exact))
+
+
+def _document(case: WholeCase, number: int) -> dict[str, Any]:
+    inputs = [
+        {
+            "name": name,
+            "dtype": array.dtype.name,
+            "shape": list(array.shape),
+            "file": f"{DATA_SET}{number}/input_{place}.bin",
+        }
+        for place, (name, array) in enumerate(case.feeds.items())
+    ]
+    return {"name": case.name, "inputs": inputs, **answers_document(case.exact, case.labels)}
+
+
+def _files(case: WholeCase, number: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a case: path in the bundle, and content."""
+    folder = f"{DATA_SET}{number}"
+    for place, (name, array) in enumerate(case.feeds.items()):
+        yield f"{folder}/input_{place}.bin", _little_endian(array).tobytes()
+        yield f"{folder}/input_{place}.pb", _tensor(array, name)
+    for place, (name, exact) in enumerate(
+        ((LOGITS, case.exact.logits), (PROBABILITIES, case.exact.probabilities))
+    ):
+        yield f"{folder}/output_{place}.pb", _tensor(exact.astype(np.float32), name)
+
+
+def _tensor(array: NDArray[Any], name: str) -> bytes:
+    return bytes(numpy_helper.from_array(array, name).SerializeToString(deterministic=True))
+
+
+def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def _read_feeds(folder: Path, inputs: Any) -> dict[str, NDArray[Any]]:
+    """Read the inputs of a case; a path that leaves the folder is refused, since bundles come from others."""
+    feeds = {}
+    for stated in inputs:
+        name, path = stated["file"].split("/")
+        if not name.startswith(DATA_SET) or ".." in (name, path):
+            raise ValueError(f"the file of an input lies in {DATA_SET}N, got {stated['file']!r}")
+        dtype, shape = np.dtype(stated["dtype"]), tuple(map(int, stated["shape"]))
+        content = (folder / name / path).read_bytes()
+        if dtype.kind not in _KINDS or len(content) != dtype.itemsize * math.prod(shape):
+            raise ValueError(f"{stated['file']} must hold {shape} of {dtype}, it has {len(content)} bytes")
+        feeds[stated["name"]] = np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape).astype(dtype)
+    return feeds
