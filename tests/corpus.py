@@ -24,6 +24,7 @@ from torch_files import archive as torch_archive
 from torch_files import tensor
 
 import onnxhead
+from onnxhead.graph import compose
 
 FIXTURES = Path(__file__).parent / "fixtures"
 W = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
@@ -361,7 +362,7 @@ def sources() -> Iterator[tuple[str, bytes]]:
 
 
 def model(edit=None) -> bytes:
-    proto = onnxhead.compose(HEAD)
+    proto = compose(HEAD)
     if edit:
         edit(proto)
     return proto.SerializeToString()

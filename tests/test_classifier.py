@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import onnxhead
 import onnxhead_runtime
+from onnxhead.graph import compose
 from onnxhead.reference import deviation, refer
 from onnxhead_runtime.errors import FeaturesError, ModelError
 
@@ -314,7 +315,7 @@ def test_the_last_bits_of_logits_may_depend_on_the_batch_at_any_temperature(
 ) -> None:
     # as the sums of long rows do, in an order that depends on how many rows there are
     head = onnxhead.Head([[1.0, -2.0], [0.0, 3.0], [4.0, 1.0]], [-4, -4, -4], link=link, temperature=1e-3)
-    model = onnxhead.compose(head)
+    model = compose(head)
     model.graph.node[0].input[2] = "moved_bias"
     moves = np.array([moved, -moved, 0], np.float32)
     model.graph.initializer.append(numpy_helper.from_array(moves, "moves"))
@@ -342,7 +343,7 @@ def test_a_softmax_over_the_batch_is_refused(tmp_path) -> None:
 
 
 def test_probabilities_that_are_not_the_stated_link_are_refused(random_head, tmp_path) -> None:
-    model = onnxhead.compose(random_head())
+    model = compose(random_head())
     model.graph.node[-1].op_type = "Sigmoid"
     del model.graph.node[-1].attribute[:]
     onnx.save(model, tmp_path / "lying.onnx")
@@ -351,7 +352,7 @@ def test_probabilities_that_are_not_the_stated_link_are_refused(random_head, tmp
 
 
 def _with_props(head: onnxhead.Head, path: Path, **props: str) -> Path:
-    model = onnxhead.compose(head)
+    model = compose(head)
     for prop in model.metadata_props:
         prop.value = props.get(prop.key.removeprefix("onnxhead."), prop.value)
     onnx.save(model, path)

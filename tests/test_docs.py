@@ -40,7 +40,7 @@ def test_the_examples_of_the_docstrings_run(name, tmp_path, monkeypatch) -> None
 
 
 def test_the_public_functions_and_classes_have_examples() -> None:
-    for public in ("Head", "compose", "load", "read", "save", "ship", "verify", "Prediction"):
+    for public in ("Head", "attach", "load", "read", "save", "ship", "verify", "Prediction"):
         assert ">>>" in getattr(onnxhead, public).__doc__, public
 
 

@@ -10,6 +10,7 @@ from conftest import ROOT
 from onnx import TensorProto, numpy_helper
 
 import onnxhead
+from onnxhead.graph import compose
 
 ABC = ROOT / "models" / "abc.onnx"
 
@@ -80,7 +81,7 @@ def test_metadata(model: onnx.ModelProto) -> None:
     ],
 )
 def test_the_nodes_of_each_link_with_a_temperature(link: str, operators: list[str], random_head) -> None:
-    model = onnxhead.compose(random_head(link=link, temperature=1.5))
+    model = compose(random_head(link=link, temperature=1.5))
     onnx.checker.check_model(model, full_check=True)
     assert [node.op_type for node in model.graph.node] == operators
     assert [node.name for node in model.graph.node] == [node.output[0] for node in model.graph.node]
@@ -89,7 +90,7 @@ def test_the_nodes_of_each_link_with_a_temperature(link: str, operators: list[st
 
 
 def test_without_labels_the_metadata_name_none(random_head) -> None:
-    model = onnxhead.compose(random_head())
+    model = compose(random_head())
     assert "onnxhead.labels" not in {prop.key for prop in model.metadata_props}
 
 

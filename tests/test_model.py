@@ -11,6 +11,7 @@ import pytest
 import onnxhead
 from onnxhead import reference, storage
 from onnxhead.compatibility import RELEASES, oldest_onnxruntime
+from onnxhead.graph import compose
 from onnxhead.model import open_model
 from onnxhead.scan import scan
 from onnxhead.summary import inspect
@@ -80,7 +81,7 @@ def test_the_table_of_releases_is_right_for_the_installed_one(abc) -> None:
 
     installed = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
     limits = [r for r in RELEASES if tuple(map(int, r.version.split("."))) <= installed][-1]
-    model = onnxhead.compose(abc)
+    model = compose(abc)
     beyond = [(limits.ir_version + 1, limits.opset, False), (limits.ir_version, limits.opset + 1, False)]
     is_known = installed <= tuple(map(int, RELEASES[-1].version.split(".")))  # a newer one may load more
     for ir_version, opset, loads in [(limits.ir_version, limits.opset, True), *(beyond if is_known else [])]:
@@ -167,7 +168,7 @@ def test_a_link_out_of_the_folder_is_refused(pair, tmp_path_factory) -> None:
 
 
 def edited(head: onnxhead.Head, path: Path, edit) -> Path:
-    model = onnxhead.compose(head)
+    model = compose(head)
     edit(model)
     path.write_bytes(model.SerializeToString())
     return path
@@ -221,7 +222,7 @@ def test_weights_near_the_end_of_float32_are_saved(tmp_path) -> None:
 def test_a_model_beyond_what_protobuf_holds_is_refused(random_head, monkeypatch) -> None:
     monkeypatch.setattr("onnxhead.graph.PROTOBUF_LIMIT_BYTES", 2**24)
     with pytest.raises(HeadError, match=r"a model in memory must be below 2 GiB, weight has 0\.0 GiB; save"):
-        onnxhead.compose(random_head())
+        compose(random_head())
 
 
 def test_weights_that_are_not_finite_are_refused(abc, tmp_path) -> None:

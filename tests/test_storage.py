@@ -13,6 +13,7 @@ import pytest
 import onnxhead
 from onnxhead import replacement, storage
 from onnxhead.check import Check, checking_rows, near_decision
+from onnxhead.graph import compose
 from onnxhead.reference import Deviation, refer
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
 
@@ -191,7 +192,7 @@ def test_a_graph_with_wrong_numbers_is_found_before_it_is_saved(random_head, tmp
     """The check itself, not a stand-in: the composed graph forgets the bias."""
 
     def compose_without_bias(head: onnxhead.Head, *_: object):
-        model = onnxhead.compose(head)
+        model = compose(head)
         model.graph.initializer[1].raw_data = bytes(4 * head.classes)
         return model
 

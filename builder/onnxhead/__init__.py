@@ -4,11 +4,11 @@
     onnxhead.save(head, "models/abc.onnx")
     prediction = onnxhead.load("models/abc.onnx")(features)
 
-What is not exported here, and public: `calibration.calibrate`, `derivation.explain`, `summary.inspect`,
-`doctor.diagnose`, `reference.refer`.
+What is not exported here, and public: `graph.compose`, `completing.complete`, `calibration.calibrate`,
+`derivation.explain`, `summary.inspect`, `doctor.diagnose`, `reference.refer`.
 """
 
-from onnxhead.graph import compose
+from onnxhead.attaching import attach
 from onnxhead.head import Head
 from onnxhead.model import load
 from onnxhead.shipping import ship
@@ -22,7 +22,7 @@ __all__ = [
     "Head",
     "OnnxHeadError",
     "Prediction",
-    "compose",
+    "attach",
     "load",
     "read",
     "save",

@@ -74,14 +74,15 @@ def attach(
     model = open_backbone(backbone, target)
     form = form_of(model)
     tap = open_tap(model, at or choose_features(model, head.features, pool))
-    pooling = _pooling(tap, pool, normalize)
     feeds = tap.part.find_sample(sample)
+    given = tap.part.run(feeds)[0]
+    pooling = _pooling(tap, given.ndim, pool, normalize)
 
     def make_tail(data: DataFile | None) -> tuple[Tail, str]:
         place = Place("", data.align()) if data else None
         found = scan(head.matrix, head.bias, write=data.write if data else None)
         graph = compose(head, form, found.sha256, place).graph
-        nodes, constants = pool_nodes(pooling, JOINT, tap.dtype, len(tap.shape), form.opset)
+        nodes, constants = pool_nodes(pooling, JOINT, tap.dtype, given.ndim, form.opset)
         start = None if nodes else FEATURES
         initializers = [*constants, *graph.initializer]
         return Tail(start, [*nodes, *graph.node], initializers, head.classes), found.sha256
@@ -97,22 +98,24 @@ def attach(
         head.link,
         head.temperature,
         feeds,
-        _features(tap, pooling, feeds, head),
+        _features(tap, given, pooling, feeds, head),
     )
     return save_whole(plan, target)
 
 
-def _pooling(tap: Tap, pool: Pool | None, normalize: bool) -> Pooling:
-    check_pool(pool, len(tap.shape), tap.tensor)
+def _pooling(tap: Tap, rank: int, pool: Pool | None, normalize: bool) -> Pooling:
+    check_pool(pool, rank, tap.tensor)
     names = {one.name for one in tap.part.inputs}
-    is_masked = pool == "mean" and len(tap.shape) == _TOKENS_RANK and _MASK in names
+    is_masked = pool == "mean" and rank == _TOKENS_RANK and _MASK in names
     return Pooling(pool, normalize, _MASK if is_masked else None)
 
 
-def _features(tap: Tap, pooling: Pooling, feeds: Feeds, head: Head) -> NDArray[np.float64]:
-    """Return the features of a sample as the backbone gives them, pooled in float64."""
+def _features(
+    tap: Tap, given: NDArray[Any], pooling: Pooling, feeds: Feeds, head: Head
+) -> NDArray[np.float64]:
+    """Return the features of a sample, pooled in float64."""
     mask = feeds[pooling.mask] if pooling.mask else None
-    rows = pool_rows(pooling, tap.part.run(feeds)[0], mask)
+    rows = pool_rows(pooling, given, mask)
     if rows.shape[1:] != (head.features,):
         raise ModelError(
             f"a head takes rows of its {head.features} features, {tap.tensor} gives {rows.shape[1:]} for a "

@@ -27,7 +27,6 @@ from onnxhead_runtime.errors import HeadError, ModelError
 
 _UNCHANGED = ("Identity", "Cast", "Dropout")
 _LINKS: dict[str, Link] = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
-_SUM_TOLERANCE = 1e-3
 
 
 def complete(
@@ -77,13 +76,13 @@ def complete(
     shown = at or choose_scores(model)
     scores, own_link = _before_link(model, shown)
     tap = open_tap(model, scores)
-    if len(tap.shape) != 2:
-        raise ModelError(
-            f"logits must be [batch, C], {scores} has {len(tap.shape)} axes: name others with --at"
-        )
     chosen = _choose_link(link, own_link)
     feeds = tap.part.find_sample(sample)
     logits = tap.part.run(feeds)[0].astype(np.float64)
+    if logits.ndim != 2:
+        raise ModelError(
+            f"logits must be [batch, C], {scores} has {logits.ndim} axes: name others with --at (at=)"
+        )
     if own_link is None:
         _check_are_scores(logits, shown, link)
     else:
@@ -127,13 +126,21 @@ def _choose_link(link: Link | None, own: Link | None) -> Link:
 
 
 def _check_are_scores(logits: NDArray[np.float64], tensor: str, link: Link | None) -> None:
-    """Raise ModelError for what looks like probabilities, unless the user says that it is logits."""
-    sums = logits.sum(axis=1)
-    if link is None and logits.min() >= 0 and np.abs(sums - 1).max() < _SUM_TOLERANCE:
+    """Raise ModelError for what looks like probabilities, unless the user says that it is logits.
+
+    Raises:
+        HeadError: There is one class, and no link that has a probability for it.
+    """
+    if link is None and logits.min() >= 0 and logits.max() <= 1:
         raise ModelError(
-            f"{tensor} must be logits, or come from a Softmax or Sigmoid, its rows are probabilities that "
-            "come from something else: name the logits with --at (at=), or say that these are, with --link "
-            "(link=)"
+            f"{tensor} must be logits, or come from a Softmax or Sigmoid, what it gives looks like "
+            "probabilities that come from something else: name the logits with --at (at=), or say how these "
+            "become probabilities, with --link (link=)"
+        )
+    if logits.shape[1] == 1 and link != "sigmoid":
+        raise HeadError(
+            f"a softmax of one class is always 1, {tensor} gives one: take --link sigmoid (link=), or name "
+            "another tensor with --at (at=)"
         )
 
 

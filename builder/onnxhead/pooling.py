@@ -16,8 +16,9 @@ POOLS: tuple[Pool, ...] = get_args(Pool)
 # from which opset on axes are an input
 _AXES_OPSETS = {"ReduceSum": 13, "Unsqueeze": 13}
 _REDUCE_OPSET = 18
+_CLIP_OPSET = 11  # the same of the limits of Clip
 _SMALLEST_COUNT, _SMALLEST_NORM = 1e-9, 1e-12  # as sentence-transformers and torch have them
-_SPATIAL_RANK = 4
+SPATIAL_RANK = 4
 
 
 class Pooling(NamedTuple):
@@ -80,8 +81,7 @@ def pool_nodes(
         tensor = _mean(chain, tensor, rank, pooling.mask)
     if pooling.normalize:
         norm = chain.reduce("ReduceL2", tensor, "norm", [1], keepdims=1)
-        smallest = chain.constant("smallest_norm", np.array(_SMALLEST_NORM, np.float32))
-        divisor = chain.node("Max", [norm, smallest], "positive_norm")
+        divisor = chain.at_least(norm, "positive_norm", _SMALLEST_NORM)
         tensor = chain.node("Div", [tensor, divisor], "unit_output")
     if chain.nodes:
         chain.nodes[-1].output[0] = chain.nodes[-1].name = FEATURES
@@ -89,7 +89,7 @@ def pool_nodes(
 
 
 def _mean(chain: _Chain, tensor: str, rank: int, mask: str | None) -> str:
-    if rank == _SPATIAL_RANK:
+    if rank == SPATIAL_RANK:
         return chain.reduce("ReduceMean", tensor, "mean_output", [2, 3], keepdims=0)
     if mask is None:
         return chain.reduce("ReduceMean", tensor, "mean_output", [1], keepdims=0)
@@ -98,8 +98,7 @@ def _mean(chain: _Chain, tensor: str, rank: int, mask: str | None) -> str:
     masked = chain.node("Mul", [tensor, column], "masked_output")
     total = chain.reduce("ReduceSum", masked, "token_sum", [1], keepdims=0)
     count = chain.reduce("ReduceSum", column, "token_count", [1], keepdims=0)
-    smallest = chain.constant("smallest_count", np.array(_SMALLEST_COUNT, np.float32))
-    divisor = chain.node("Max", [count, smallest], "positive_count")
+    divisor = chain.at_least(count, "positive_count", _SMALLEST_COUNT)
     return chain.node("Div", [total, divisor], "mean_output")
 
 
@@ -119,6 +118,12 @@ class _Chain:
         if all(one.name != name for one in self.constants):
             self.constants.append(numpy_helper.from_array(value, name))
         return name
+
+    def at_least(self, tensor: str, output: str, smallest: float) -> str:
+        if self._opset < _CLIP_OPSET:
+            return self.node("Clip", [tensor], output, min=smallest)
+        limit = self.constant(f"smallest_{tensor}", np.array(smallest, np.float32))
+        return self.node("Clip", [tensor, limit], output)
 
     def reduce(self, operator: str, tensor: str, output: str, axes: list[int], keepdims: int) -> str:
         oldest = _AXES_OPSETS.get(operator, _REDUCE_OPSET)
@@ -152,7 +157,7 @@ def pool_rows(pooling: Pooling, tensor: NDArray[Any], mask: NDArray[Any] | None)
         rows = rows.reshape(len(rows), -1)
     elif pooling.pool == "cls":
         rows = rows[:, 0]
-    elif pooling.pool == "mean" and rows.ndim == _SPATIAL_RANK:
+    elif pooling.pool == "mean" and rows.ndim == SPATIAL_RANK:
         rows = rows.mean(axis=(2, 3))
     elif pooling.pool == "mean":
         weights = np.ones(rows.shape[:2]) if mask is None else mask.astype(np.float64)

@@ -11,7 +11,7 @@ from onnx import GraphProto, TensorProto
 from onnxhead.backbone import cut
 from onnxhead.model_file import ModelFile
 from onnxhead.part import Part
-from onnxhead.pooling import Pool, check_pool
+from onnxhead.pooling import SPATIAL_RANK, Pool, check_pool
 from onnxhead.sources.onnx_graph import Graph
 from onnxhead.sources.onnx_layers import last_layers
 from onnxhead.whole_file import WholeFile
@@ -25,7 +25,6 @@ _TYPES = {
     "tensor(bfloat16)": TensorProto.BFLOAT16,
     "tensor(double)": TensorProto.DOUBLE,
 }
-_CHANNELS = {"mean": {4: 1}}  # the axis of the features, where it is not the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +78,17 @@ def choose_features(model: ModelFile, width: int, pool: Pool | None) -> str:
     """
     if isinstance(model, WholeFile) and model.has_head:
         return FEATURES
-    fitting = [node.name for node in _float_outputs(model) if _fits(node.shape, width, pool)]
+    outputs = _float_outputs(model)
+    fitting = [node.name for node in outputs if _fits(node.shape, width, pool)]
     if len(fitting) == 1:
         return str(fitting[0])
-    which = f"several could be: {', '.join(fitting)}" if fitting else "none is"
-    pooled = f"pool {pool} makes" if pool else "there must be"
+    which = f"several: {', '.join(fitting)}" if fitting else "none"
+    pooled = [node.name for node in outputs if not pool and _width(node.shape, "mean") == width]
+    advice = f"; {pooled[0]} becomes so with --pool mean or cls (pool=)" if pooled else ""
+    wanted = f"[batch, {width}]{f' after pool {pool}' if pool else ''}"
     raise ModelError(
-        f"a head of {width} features takes the output of which {pooled} [batch, {width}], of "
-        f"{model.path.name} {which}; {_hint(model)}"
+        f"a head of {width} features takes an output {wanted}, {model.path.name} has {which}{advice}; "
+        f"{_hint(model)}"
     )
 
 
@@ -101,10 +103,10 @@ def choose_scores(model: ModelFile) -> str:
         return str(outputs[0])
     if LOGITS in outputs:
         return LOGITS
-    which = f"several are: {', '.join(outputs)}" if outputs else "none is"
+    which = f"several: {', '.join(outputs)}" if outputs else "none"
     raise ModelError(
-        f"a classifier has one output of floats [batch, C], of {model.path.name} {which}: name the logits or "
-        "probabilities with --at (at=)"
+        f"a classifier has one output of floats [batch, C], {model.path.name} has {which}: name the logits "
+        "or probabilities with --at (at=)"
     )
 
 
@@ -115,14 +117,17 @@ def _float_outputs(model: ModelFile) -> Sequence[Any]:
 
 
 def _fits(shape: Sequence[Any], width: int, pool: Pool | None) -> bool:
+    return _width(shape, pool) in (width, None)
+
+
+def _width(shape: Sequence[Any], pool: Pool | None) -> int | None:
+    """Return how many features an output of a shape gives; None where that is not known, 0 for none."""
     try:
         check_pool(pool, len(shape), "")
     except ModelError:
-        return False
-    if pool == "flatten":
-        return True
-    features = shape[_CHANNELS.get(pool or "", {}).get(len(shape), -1)]
-    return not isinstance(features, int) or features == width
+        return 0
+    features = shape[1] if len(shape) == SPATIAL_RANK else shape[-1]
+    return features if isinstance(features, int) and pool != "flatten" else None
 
 
 def _hint(model: ModelFile) -> str:

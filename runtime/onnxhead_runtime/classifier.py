@@ -14,7 +14,7 @@ from onnxhead_runtime.arrays import check_target, to_batch, to_float32, to_numer
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Label
 from onnxhead_runtime.device import DevicePrediction, run_on_device
 from onnxhead_runtime.errors import FeaturesError, ModelError
-from onnxhead_runtime.inputs import to_feeds
+from onnxhead_runtime.inputs import by_name, to_feeds
 from onnxhead_runtime.prediction import Prediction
 from onnxhead_runtime.probe import Contract, read_contract
 from onnxhead_runtime.providers import open_session
@@ -305,8 +305,8 @@ class Classifier:
             return features
         if not self.features:
             return to_feeds(features, self.inputs)
-        if isinstance(features, Mapping) and set(features) == {FEATURES}:
-            features = features[FEATURES]
+        if isinstance(features, Mapping):
+            features = by_name(features, self.inputs)[FEATURES]
         batch = to_batch(to_numeric(features, "features", FeaturesError), self.features, FeaturesError)
         return to_float32(batch, "features", FeaturesError)
 

@@ -77,7 +77,7 @@ def to_feeds(value: Any, inputs: tuple[Input, ...]) -> Feeds:
         >>> feeds["ids"]
         array([[1, 2]])
     """
-    given = _by_name(value, inputs)
+    given = by_name(value, inputs)
     feeds = {one.name: _to_array(given[one.name], one) for one in inputs}
     if inputs and all(feeds[one.name].ndim == len(one.shape) - 1 for one in inputs):
         feeds = {name: array[np.newaxis] for name, array in feeds.items()}
@@ -85,7 +85,12 @@ def to_feeds(value: Any, inputs: tuple[Input, ...]) -> Feeds:
     return feeds
 
 
-def _by_name(value: Any, inputs: tuple[Input, ...]) -> Mapping[str, Any]:
+def by_name(value: Any, inputs: tuple[Input, ...]) -> Mapping[str, Any]:
+    """Return what is given for each input, by name; alone it is for the only one.
+
+    Raises:
+        FeaturesError: An input is missing, or there is none of that name.
+    """
     names = [one.name for one in inputs]
     listed = "; ".join(map(str, inputs))
     if not isinstance(value, Mapping):

@@ -9,7 +9,6 @@ import typer
 
 import onnxhead
 from onnxhead import display
-from onnxhead.attaching import attach as attach_head
 from onnxhead.cli.building import Labels, LabelsFile, Link, given_labels
 from onnxhead.cli.common import AsJson, Sample, print_result, read_sample
 from onnxhead.completing import complete
@@ -63,7 +62,7 @@ def attach(
             report = complete(backbone, output, at=at, link=chosen, labels=given, sample=inputs)
         else:
             head = onnxhead.read(source, labels=given, link=link)
-            report = attach_head(
+            report = onnxhead.attach(
                 backbone,
                 head,
                 output,
