@@ -17,7 +17,7 @@ import onnxhead
 from onnxhead import cli, display, reference
 
 ABC = ROOT / "models" / "abc.onnx"
-COMMANDS = ("build", "run", "calibrate", "ship", "explain", "inspect", "verify", "doctor")
+COMMANDS = ("build", "run", "calibrate", "attach", "ship", "explain", "inspect", "verify", "doctor")
 
 
 def test_the_commands_are_these_and_have_help(command) -> None:
