@@ -8,7 +8,6 @@ decision changes, and the logits stay what they were.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,49 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.head import Head
+from onnxhead.quality import Quality, Tally, log_likelihoods, right_decisions
+from onnxhead.truth import read_truth
 from onnxhead_runtime import links
 from onnxhead_runtime.arrays import describe, to_float32, to_numeric
-from onnxhead_runtime.contract import Label, Link
+from onnxhead_runtime.contract import Link
 from onnxhead_runtime.errors import FeaturesError, HeadError, SourceError
 
-_BINS = 15
 _TEMPERATURES = (1e-3, 1e3)
-
-
-@dataclass(frozen=True)
-class Bin:
-    """The predictions whose confidence falls into one interval.
-
-    Attributes:
-        count: How many there are.
-        confidence: The mean of their probabilities.
-        accuracy: The share of them that is right.
-    """
-
-    count: int
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How good probabilities are.
-
-    A prediction is the most probable class of a row and its probability. With the link `sigmoid` each label
-    of each row is one: its probability, which is right where the row has the label.
-
-    Attributes:
-        nll: The mean negative log-likelihood of the true labels, in nats.
-        accuracy: The share of right decisions; with the link `sigmoid` of all labels of all rows.
-        calibration_error: The expected calibration error: the mean of |accuracy - confidence| over the bins,
-            weighted with their counts.
-        bins: The bins of equal width, without the empty ones.
-    """
-
-    nll: float
-    accuracy: float
-    calibration_error: float
-    bins: tuple[Bin, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +66,7 @@ def calibrate(head: Head, features: Any, labels: Any) -> Calibration:
     if not isinstance(head, Head):
         raise HeadError(f"calibrate takes a Head, got {type(head).__name__}: pass onnxhead.read(it)")
     logits = _logits(head, features)
-    truth = _truth(head, labels, len(logits))
+    truth = read_truth(head, labels, len(logits)).matrix()
     temperature = _minimise(logits, truth, head.link)
     calibrated = Head(
         head.matrix,
@@ -129,53 +93,6 @@ def _logits(head: Head, features: Any) -> NDArray[np.float64]:
     return np.asarray(rows.astype(np.float64) @ head.weight.T.astype(np.float64) + head.bias)
 
 
-def _truth(head: Head, labels: Any, rows: int) -> NDArray[np.bool_]:
-    """Return which labels are true, (rows, classes)."""
-    if hasattr(labels, "toarray") or hasattr(labels, "to_numpy"):  # scipy and pandas
-        labels = labels.toarray() if hasattr(labels, "toarray") else labels.to_numpy()
-    listed = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    if not isinstance(listed, list | tuple) or len(listed) != rows:
-        count = len(listed) if isinstance(listed, list | tuple) else "none"
-        header = "; the first line of the file may be a header" if count == rows + 1 else ""
-        raise SourceError(f"labels must be one per row, got {count} for {rows} rows{header}")
-    known: Sequence[Label] = head.labels if head.labels is not None else range(head.classes)
-    if head.link == "sigmoid" and isinstance(labels, np.ndarray) and labels.ndim == 2:
-        return _indicators(head, labels)
-    places: dict[Any, int] = {label: place for place, label in enumerate(known)}
-    texts = {str(label): place for place, label in enumerate(known)}
-    truth = np.zeros((rows, head.classes), bool)
-    for number, label in enumerate(listed):
-        own = label if head.link == "sigmoid" else [label]
-        if not isinstance(own, list | tuple):
-            raise SourceError(
-                f"with the link sigmoid each row must have a list of labels, row {number} has {label!r}"
-            )
-        for one in own:
-            place = places.get(one) if isinstance(one, Label) else None
-            place = texts.get(str(one)) if place is None else place  # text files know no types
-            if place is None:
-                raise SourceError(
-                    f"labels must be among the head's, {', '.join(map(str, list(known)[:10]))}, row {number} "
-                    f"has {one!r}"
-                )
-            if truth[number, place]:
-                raise SourceError(
-                    f"the labels of a row must be distinct, row {number} has {one!r} twice; 0 and 1 for each "
-                    "class are an array, (rows, classes)"
-                )
-            truth[number, place] = True
-    return truth
-
-
-def _indicators(head: Head, labels: NDArray[Any]) -> NDArray[np.bool_]:
-    if labels.shape[1] != head.classes or not np.isin(labels, (0, 1)).all():
-        raise SourceError(
-            f"an array of labels must be (rows, {head.classes}) and hold 0 and 1 alone, got "
-            f"{describe(labels)}"
-        )
-    return labels.astype(bool)
-
-
 def _minimise(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link) -> float:
     try:
         from scipy.optimize import minimize_scalar
@@ -183,10 +100,12 @@ def _minimise(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link)
         raise SourceError('calibrating needs scipy: pip install "onnxhead[calibrate]"') from cause
     low, high = map(math.log, _TEMPERATURES)
     found = minimize_scalar(
-        lambda exponent: _nll(logits, truth, link, math.exp(exponent)), bounds=(low, high), method="bounded"
+        lambda exponent: -log_likelihoods(logits, truth, link, math.exp(exponent)).mean(),
+        bounds=(low, high),
+        method="bounded",
     )
     reason = ""
-    if _right(logits, truth, link).all():
+    if right_decisions(logits, truth, link).all():
         reason = "every row is right, and the surer the better"
     elif not low + 0.01 < found.x < high - 0.01:
         reason = "the rows agree with the head no more than chance"
@@ -198,40 +117,7 @@ def _minimise(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link)
     return math.exp(found.x)
 
 
-def _nll(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link, temperature: float) -> float:
-    z = logits / temperature
-    if link == "sigmoid":
-        return -float(links.log_sigmoid(np.where(truth, z, -z)).mean())
-    if link == "ovr":
-        z = links.log_sigmoid(z)
-    return float((np.logaddexp.reduce(z, axis=1) - z[truth]).mean())
-
-
 def _quality(logits: NDArray[np.float64], truth: NDArray[np.bool_], head: Head) -> Quality:
-    probabilities = links.probabilities(logits, head.link, head.temperature)
-    right = _right(logits, truth, head.link)
-    if head.link == "sigmoid":
-        bins = _bins(probabilities.ravel(), truth.ravel())
-    else:
-        bins = _bins(probabilities.max(axis=1), right)
-    count = sum(part.count for part in bins)
-    error = sum(part.count * abs(part.accuracy - part.confidence) for part in bins) / count
-    nll = _nll(logits, truth, head.link, head.temperature)
-    return Quality(nll, float(right.mean()), error, tuple(bins))
-
-
-def _right(logits: NDArray[np.float64], truth: NDArray[np.bool_], link: Link) -> NDArray[np.bool_]:
-    """Return which decisions are right: one per row, with the link `sigmoid` one per label of a row."""
-    if link == "sigmoid":
-        return np.asarray((logits > 0) == truth)
-    return np.asarray(truth[np.arange(len(logits)), logits.argmax(axis=1)])
-
-
-def _bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:
-    places = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    members = [places == place for place in range(_BINS)]
-    return [
-        Bin(int(chosen.sum()), float(confidence[chosen].mean()), float(right[chosen].mean()))
-        for chosen in members
-        if chosen.any()
-    ]
+    tally = Tally(head.link, head.temperature)
+    tally.add(logits, links.probabilities(logits, head.link, head.temperature), truth)
+    return tally.quality()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from onnxhead.calibration import Calibration, Quality
+from onnxhead.calibration import Calibration
+from onnxhead.quality import Quality
 from onnxhead_runtime.errors import WriteError
 
 
