@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from onnxhead.calibration import Calibration
 from onnxhead.quality import Quality
+from onnxhead.replacement import replace_file
 from onnxhead_runtime.errors import WriteError
 
 
@@ -47,7 +46,7 @@ def draw(calibration: Calibration, path: Path) -> None:
     axes.set_title(f"temperature {calibration.head.temperature:.4g}, {calibration.rows} rows")
     axes.legend(loc="upper left")
     save = partial(figure.savefig, format="png", dpi=150, metadata={"Software": None})
-    _write_in_one_step(path, save)
+    replace_file(path, "a picture", save)
 
 
 def _points(quality: Quality) -> tuple[list[float], list[float]]:
@@ -57,24 +56,3 @@ def _points(quality: Quality) -> tuple[list[float], list[float]]:
 def _sizes(quality: Quality) -> list[float]:
     total = sum(part.count for part in quality.bins)
     return [10 + 200 * part.count / total for part in quality.bins]
-
-
-def _write_in_one_step(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file and rename it to `path`; folders are made.
-
-    Raises:
-        WriteError: The file cannot be written; what was at `path` is unchanged.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as cause:
-        raise WriteError(
-            f"a picture must go to a folder that is writable and has room, {path} was not "
-            f"written: {cause.strerror or cause}"
-        ) from cause

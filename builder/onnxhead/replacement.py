@@ -1,6 +1,6 @@
-"""Replace a model file in one step: beside it, then by a rename, whatever happens meanwhile.
+"""Replace files in one step: beside them, then by a rename, whatever happens meanwhile.
 
-The target is replaced by the rename of the .onnx, so that a kill at any moment leaves the old model or the
+Of a model the target is replaced by the rename of the .onnx, so that a kill at any moment leaves the old model or the
 new one, each whole. What is too large for it goes to a data file named after its content: the new pair lies
 complete beside the old one before that rename, and old data is removed only after it.
 
@@ -15,13 +15,39 @@ import fcntl
 import mmap
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from onnxhead_runtime.errors import WriteError
 
 _SEARCHED_BYTES = 256 * 2**20  # a model whose weight is elsewhere is smaller
+
+
+def replace_file(path: Path, what: str, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file and rename it to `path`; folders are made.
+
+    Args:
+        path: The file.
+        what: What it is, for the message, such as `a picture`.
+        write: Called with the name of the temporary file.
+
+    Raises:
+        WriteError: The file cannot be written; what was at `path` is unchanged.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as cause:
+        raise WriteError(
+            f"{what} must go to a folder that is writable and has room, {path} was not "
+            f"written: {cause.strerror or cause}"
+        ) from cause
 
 
 def check_name(target: Path) -> None:
