@@ -233,7 +233,7 @@ class _Run:
             prediction = prediction.with_threshold(self._threshold)
         answers = answer(prediction, block.kept, self._layout)
         found = [
-            (row, block.bad.get(row) or _reason(block.features[row]))
+            (row, block.bad.get(row) or describe_bad_row(block.features[row]))
             for row in np.flatnonzero(answers.undefined).tolist()
         ]
         with _writing(path):
@@ -286,7 +286,8 @@ def _touched(blocks: Iterator[Block]) -> Iterator[Block]:
         yield block
 
 
-def _reason(row: Any) -> str:
+def describe_bad_row(row: Any) -> str:
+    """Say why a row of features has no answer."""
     for is_such, what in ((np.isnan, "NaN"), (np.isinf, "infinite")):
         if is_such(row).any():
             return f"column {int(is_such(row).argmax())} is {what}"

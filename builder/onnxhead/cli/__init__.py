@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from onnxhead import display
-from onnxhead.cli import attaching, building, examining, running
+from onnxhead.cli import attaching, building, examining, running, verifying
 from onnxhead.cli.common import say
 from onnxhead_runtime.errors import OnnxHeadError, VerificationError
 
@@ -34,7 +34,7 @@ for command in (
     building.ship,
     running.explain,
     examining.inspect,
-    examining.verify,
+    verifying.verify,
     examining.doctor,
 ):
     app.command()(command)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from onnxhead_runtime.rows import read_inputs
@@ -61,7 +62,16 @@ def say(message: str) -> None:
     print(message, file=sys.stderr)
 
 
+def column_names(text: str | None) -> list[str] | None:
+    """Return names that are separated by commas; None for none."""
+    return [name.strip() for name in text.split(",")] if text else None
+
+
 def _encode(value: Any) -> Any:
+    if isinstance(value, np.ndarray):  # NaN, which JSON lacks, is null
+        values = value.astype(object)
+        values[~np.isfinite(value)] = None
+        return values.tolist()
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Decimal):

@@ -11,7 +11,16 @@ import typer
 
 import onnxhead
 from onnxhead import display
-from onnxhead.cli.common import AsJson, Features, Model, print_json, print_lines, print_result, say
+from onnxhead.cli.common import (
+    AsJson,
+    Features,
+    Model,
+    column_names,
+    print_json,
+    print_lines,
+    print_result,
+    say,
+)
 from onnxhead.derivation import explain as derive
 from onnxhead.progress import ended_by_signals, shown
 from onnxhead_runtime.answers import check_output
@@ -82,11 +91,11 @@ def run(
                 classify,
                 features,
                 output,
-                columns=_names(columns),
+                columns=column_names(columns),
                 top=top,
                 threshold=threshold,
-                features=_names(feature_columns),
-                keep=_names(keep) or (),
+                features=column_names(feature_columns),
+                keep=column_names(keep) or (),
                 on_bad_row=on_bad_row,
                 resume=resume,
                 progress=progress,
@@ -144,10 +153,6 @@ def _show_prediction(
         numbers = ", ".join(map(str, undefined[:20])) + (", ..." if len(undefined) > 20 else "")
         say(f"without an answer, as a feature is NaN or a logit overflows: rows {numbers}")
         raise typer.Exit(1)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",")] if text else None
 
 
 def _check_needs_output(options: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from onnxhead.display.attaching import attachment_lines
 from onnxhead.display.building import calibration_lines, price_lines, report_lines, shipment_lines
+from onnxhead.display.certifying import certificate_lines
 from onnxhead.display.examining import diagnosis_lines, summary_lines, verification_lines
 from onnxhead.display.running import derivation_lines, prediction_lines, score_lines
 from onnxhead.display.text import decimal, plain
@@ -9,6 +10,7 @@ from onnxhead.display.text import decimal, plain
 __all__ = [
     "attachment_lines",
     "calibration_lines",
+    "certificate_lines",
     "decimal",
     "derivation_lines",
     "diagnosis_lines",
