@@ -132,6 +132,7 @@ class Trial:
         self._worst = [Deviation(0.0, 1.0), Deviation(0.0, 1.0)]
         self._other_labels = 0
         self._tally: Tally | None = None
+        self._is_defined = True
 
     def add(self, answer: Answer, own: Answer, exact: Reference, truth: NDArray[np.bool_] | None) -> None:
         """Add a block of answers, beside the model's own, the exact ones and what is true."""
@@ -143,20 +144,20 @@ class Trial:
         self._worst = [max(pair, key=lambda one: one.ratio) for pair in pairs]
         others = decisions(answer.logits, self._link) != decisions(own.logits, self._link)
         self._other_labels += int(others.reshape(len(others), -1).any(axis=1).sum())
-        if truth is not None:
+        self._is_defined &= bool(np.isfinite(answer.logits).all() and np.isfinite(answer.probabilities).all())
+        if truth is not None and self._is_defined:
             if self._tally is None:
                 self._tally = Tally(self._link, self._subject.head.temperature)
-            self._tally.add(answer.logits, np.nan_to_num(answer.probabilities), truth)
+            self._tally.add(answer.logits, answer.probabilities, truth)
 
     @property
     def quality(self) -> Quality | None:
-        """The quality of the answers so far; None without true labels."""
-        return self._tally.quality() if self._tally else None
+        """The quality of the answers so far; None without true labels, and where one is NaN."""
+        return self._tally.quality() if self._tally and self._is_defined else None
 
     def agreement(self) -> Agreement:
         """Return what was found."""
         logits, probabilities = (one.ratio if np.isfinite(one.ratio) else None for one in self._worst)
-        is_defined = logits is not None and probabilities is not None
         return Agreement(
             self.name,
             self.version,
@@ -164,7 +165,7 @@ class Trial:
             logits=logits,
             probabilities=probabilities,
             other_labels=self._other_labels,
-            quality=self.quality if is_defined else None,
+            quality=self.quality,
         )
 
 
