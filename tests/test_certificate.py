@@ -24,11 +24,13 @@ from sklearn.metrics import (
 
 import onnxhead
 from onnxhead.certificate import Certificate, Thresholds, certification, certify, runtimes
+from onnxhead.certificate import sample as sample_file
+from onnxhead.certificate.charts import histogram
+from onnxhead.certificate.comparison import ComparisonTally
 from onnxhead.certificate.page import render
-from onnxhead.certificate.subject import Answer
+from onnxhead.certificate.subject import Answer, open_subject
 from onnxhead.form import Form
-from onnxhead_runtime import scoring
-from onnxhead_runtime.errors import FeaturesError, ModelError, SourceError, VerificationError
+from onnxhead_runtime.errors import FeaturesError, ModelError, ProviderError, SourceError, VerificationError
 
 NAMES = ("ja", "nein", "ä", "")
 UNIT = 2.0**-24
@@ -89,8 +91,7 @@ def test_the_figures_are_those_that_a_hand_works_out(identity) -> None:
 
 @pytest.mark.parametrize("link", ["softmax", "ovr"])
 def test_the_figures_are_those_of_scikit_learn(link, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(scoring, "_MOST_ROWS", 64)  # several blocks
-    monkeypatch.setattr(scoring, "_FEWEST_ROWS", 64)
+    monkeypatch.setattr(sample_file, "_MOST_ROWS", 64)  # several blocks
     head, rows, labels = sample(link)
     path = onnxhead.save(head, tmp_path / "model.onnx").path
     np.save(tmp_path / "rows.npy", rows)
@@ -233,6 +234,12 @@ def test_a_row_that_only_the_older_model_cannot_answer_has_flipped(identity, tmp
     found = certify(identity, "[[1e20, 1], [1, 0]]", ["a", "a"], against=old).comparison
     assert found.flipped.tolist() == [0]
     assert (found.listed[0].before, found.mended, found.before) == (None, 1, None)
+    subject = open_subject(save(tmp_path / "many.onnx", np.eye(2), [0, 0], link="sigmoid"))
+    tally = ComparisonTally(subject, subject)
+    none = np.full((2, 2), -1, np.float32)  # no label now, and none before but in a row that is NaN
+    before = none * np.float32([[1], [np.nan]])
+    tally.add(np.array([5, 6]), Answer(none, none, -none / 4), Answer(none, before, before), None)
+    assert tally.comparison().flipped.tolist() == [6]
 
 
 @pytest.mark.parametrize(
@@ -318,8 +325,8 @@ def test_a_threshold_without_anything_to_go_by_is_refused(identity, older) -> No
 
 
 def test_rows_without_an_answer_are_named_and_in_no_figure(identity, monkeypatch) -> None:
-    monkeypatch.setattr(scoring, "_MOST_ROWS", 2)  # also a block of nothing else
-    monkeypatch.setattr(scoring, "_FEWEST_ROWS", 2)
+    monkeypatch.setattr(sample_file, "_MOST_ROWS", 2)  # also a block of nothing else
+    monkeypatch.setattr(sample_file, "_FEWEST_ROWS", 1)
     rows = "[[1, 0], [0, 1], [NaN, 0], [3e38, Infinity], [1e39, 0], [0, 2]]"
     found = certify(identity, rows, ["a", "a", "a", "a", "a", "b"])
     assert (found.rows.count, found.rows.unanswered) == (6, 3)
@@ -537,6 +544,21 @@ def test_a_runtime_beyond_the_bound_is_a_finding(identity, stand_in) -> None:
     assert re.match(r"tract 1.0: one of the logits is \S+ bounds away from the exact one", finding)
 
 
+def test_a_little_beyond_the_bound_is_beyond(identity, stand_in) -> None:
+    for units, is_right in ((14, True), (18, False)):  # the bound is 16
+        stand_in(
+            lambda own, units=units: (
+                lambda rows: own(rows)._replace(
+                    logits=(own(rows).logits + np.float32(units * UNIT)).astype(np.float32)
+                )
+            )
+        )
+        found = certify(identity, "[1, 1.5]", ["b"])
+        assert found.passed is is_right
+        assert found.runtimes[-1].logits == pytest.approx(units / 16, rel=0.1)
+        assert found.runtimes[-1].other_labels == 0
+
+
 def test_a_runtime_that_answers_nan_or_fails_is_a_finding(identity, stand_in) -> None:
     stand_in(
         lambda own: lambda rows: Answer(rows, own(rows).logits * np.float32("nan"), own(rows).probabilities)
@@ -550,6 +572,17 @@ def test_a_runtime_that_answers_nan_or_fails_is_a_finding(identity, stand_in) ->
     (finding,) = found.findings
     assert finding.startswith("tract 1.0 failed: features must be (2,) or (batch, 2)")
     assert (found.runtimes[-1].state, found.runtimes[-1].logits) == ("failed", None)
+
+
+def test_a_device_that_does_not_start_is_no_finding(identity, stand_in) -> None:
+    def refuse(own):
+        raise ProviderError(f"no GPU for {own.__name__}")
+
+    stand_in(refuse)
+    found = certify(identity, "[1, 2]")
+    assert (found.runtimes[-1].state, found.runtimes[-1].logits) == ("does not start", None)
+    assert found.runtimes[-1].reason.startswith("no GPU for")
+    assert found.passed
 
 
 def test_a_runtime_that_has_no_such_form_is_no_finding(tmp_path, stand_in) -> None:
@@ -678,7 +711,7 @@ def hostile(tmp_path) -> tuple[Certificate, Path]:
     weight = np.eye(3)
     path = save(tmp_path / "<img src=x>.onnx", weight, np.zeros(3), labels=HOSTILE)
     old = save(tmp_path / "<b>old.onnx", weight, [2, 0, 0], labels=HOSTILE)
-    rows = tmp_path / "rows&lt;.npy"
+    rows = tmp_path / "rows&lt;\x1b[2J.npy"
     np.save(rows, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [np.nan, 0, 0]])
     labels = [HOSTILE[i] for i in (0, 1, 0, 1, 2)]
     return certify(path, rows, labels, against=old, thresholds=Thresholds(max_flips=0)), old
@@ -704,6 +737,14 @@ def test_labels_and_names_are_escaped_everywhere(hostile, tmp_path, command) -> 
     done = command("verify", "<img src=x>.onnx", "--rows", "plain.npy", "--labels", labels, "--against", old)
     assert not [c for c in done.stdout if not c.isprintable() and c != "\n"]
     assert r"\x1b[31mred\u202e" in done.stdout
+
+
+def test_a_tie_is_drawn_left_of_the_limit() -> None:
+    for margins, marked in (([0.0], 1), ([0.0, 1.0, 2.0], 2), ([1.0, 1.0 + 1e-6, 50.0], 1), ([7.0], 0)):
+        drawn = histogram("margins", np.array([*margins, np.nan]), "margin", 1.0)
+        bars = [(bar.get("class"), int(bar[0].text.split()[0])) for bar in drawn.iter("rect")]
+        assert sum(rows for kind, rows in bars if kind == "bar marked") == marked, margins
+        assert sum(rows for _, rows in bars) == len(margins)
 
 
 def test_the_page_is_the_same_each_time(hostile, files, command) -> None:
@@ -778,8 +819,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path) -> None:
 
 
 def test_a_certificate_reads_in_blocks_that_are_smaller_than_the_rows(identity, monkeypatch) -> None:
-    monkeypatch.setattr(scoring, "_MOST_ROWS", 2)
-    monkeypatch.setattr(scoring, "_FEWEST_ROWS", 2)
+    monkeypatch.setattr(sample_file, "_MOST_ROWS", 2)
+    monkeypatch.setattr(sample_file, "_FEWEST_ROWS", 1)
     sizes = []
     measure = certification._Certification._measure
     monkeypatch.setattr(

@@ -5,7 +5,7 @@
     prediction = onnxhead.load("models/abc.onnx")(features)
 
 What is not exported here, and public: `graph.compose`, `completing.complete`, `calibration.calibrate`,
-`derivation.explain`, `summary.inspect`, `doctor.diagnose`, `reference.refer`.
+`certificate.certify`, `derivation.explain`, `summary.inspect`, `doctor.diagnose`, `reference.refer`.
 """
 
 from onnxhead.attaching import attach

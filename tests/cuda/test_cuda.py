@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import onnxhead
+from onnxhead.certificate import certify
 from onnxhead.reference import deviation, refer
 from onnxhead_runtime.contract import LINKS
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, ProviderError
@@ -134,3 +135,15 @@ def test_a_file_is_scored_on_the_gpu(random_head, tmp_path) -> None:
     exact = refer(head, rows)
     assert report.device == "cuda:0"
     assert deviation(np.load(report.output), exact.logits, exact.logits_bound).ratio <= 1
+
+
+def test_a_certificate_has_the_gpu_too(random_head, tmp_path) -> None:
+    onnxhead.save(random_head(classes=10, features=64), tmp_path / "head.onnx")
+    rows = np.random.default_rng(0).normal(size=(5000, 64)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    found = certify(tmp_path / "head.onnx", tmp_path / "rows.npy")
+    (cuda,) = [one for one in found.runtimes if one.name == "onnxruntime CUDA"]
+    assert cuda.state == "ran"
+    assert 0 < cuda.logits <= 1
+    assert cuda.other_labels <= len(found.rounding.uncertain)
+    assert found.passed

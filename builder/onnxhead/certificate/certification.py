@@ -22,6 +22,7 @@ from onnxhead.check import Check
 from onnxhead.reference import Reference
 from onnxhead.shipping.bundle import MODEL, find_bundle
 from onnxhead.verification import verify
+from onnxhead.whole_check import WholeCheck
 from onnxhead_runtime.errors import FeaturesError, ModelError, VerificationError
 from onnxhead_runtime.pipeline import Ahead, in_order
 from onnxhead_runtime.scoring import describe_bad_row
@@ -29,6 +30,7 @@ from onnxhead_runtime.threads import thread_count
 
 Progress = Callable[[int, int | None], object]
 _NAMED_ROWS = 20
+_MANY_CLASSES = 2**16  # of which the exact answers to a few rows are many MiB
 _NO_THRESHOLDS = Thresholds()
 
 
@@ -87,7 +89,7 @@ def certify(
     return _Certification(subject, older, sample).run(check, thresholds, on_bad_row, progress)
 
 
-def _verify(path: str | os.PathLike[str], key: str | os.PathLike[str] | None) -> Check:
+def _verify(path: str | os.PathLike[str], key: str | os.PathLike[str] | None) -> Check | WholeCheck:
     verification = verify(path, key=key)
     if verification.findings or verification.check is None:
         raise VerificationError(
@@ -138,7 +140,7 @@ class _Certification:
 
     def run(
         self,
-        check: Check,
+        check: Check | WholeCheck,
         thresholds: Thresholds,
         on_bad_row: Literal["fail", "null"],
         progress: Progress | None,
@@ -174,8 +176,9 @@ class _Certification:
 
     def _measured(self) -> Iterator[_Measured]:
         """Yield the blocks with the model's own answers and the exact ones, several worked on at once."""
-        workers = thread_count()
-        with Ahead(self._sample.parts()) as parts:
+        is_large = self._subject.head.classes > _MANY_CLASSES
+        workers = 1 if is_large else thread_count()
+        with Ahead(self._sample.parts(), workers) as parts:
             yield from in_order(self._measure, parts, workers)
 
     def _measure(self, part: Part) -> _Measured:

@@ -13,7 +13,7 @@ from onnxhead.certificate.markup import node
 from onnxhead.quality import Quality
 
 _WIDTH, _HEIGHT = 400, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 14, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 20, 14, 48
 _BARS = 24
 _SMALLEST_BAR = 2.0
 _MOST_TICKS = 6
@@ -28,10 +28,8 @@ def histogram(title: str, values: NDArray[np.float64], axis: str, limit: float |
         axis: What they are.
         limit: Bars of values up to it are marked, and a line shows where it is.
     """
-    finite = values[np.isfinite(values)]
-    smallest = finite[finite > 0].min(initial=1.0 if not (finite > 0).any() else np.inf)
-    logs = np.log10(np.maximum(finite, smallest))
-    shown = np.append(logs, math.log10(limit)) if limit else logs
+    logs = _logarithms(values[np.isfinite(values)], limit)
+    shown = np.append(logs, math.log10(limit) - 0.5) if limit else logs
     low, high = math.floor(shown.min()), math.ceil(shown.max())
     high = max(high, low + 1)
     edges = _edges(low, high, limit)
@@ -57,8 +55,8 @@ def histogram(title: str, values: NDArray[np.float64], axis: str, limit: float |
                     class_="bar marked" if marked else "bar",
                 )
             )
-    decades = range(low, high + 1, max(1, math.ceil((high - low) / _MOST_TICKS)))
-    ticks = [_tick(across(log), _power(log)) for log in decades]
+    step = math.ceil((high - low) / _MOST_TICKS)
+    ticks = [_tick(across(log), _power(log)) for log in range(low, high + 1) if log % step == 0]
     line = []
     if limit:
         at = _number(across(math.log10(limit)))
@@ -105,6 +103,17 @@ def reliability(title: str, quality: Quality, before: Quality | None) -> Element
             ]
     ticks = [_tick(_LEFT + share * span, f"{share:g}", height) for share in (0, 0.25, 0.5, 0.75, 1)]
     return _figure(title, height, *drawn, *ticks, *_axes("confidence", height, "accuracy", "1"))
+
+
+def _logarithms(values: NDArray[np.float64], limit: float | None) -> NDArray[np.float64]:
+    """Return logarithms, of 0 that of the smallest other, of what is at the limit just below that."""
+    smallest = values[values > 0].min(initial=np.inf)
+    if not np.isfinite(smallest):
+        smallest = (limit or 1.0) / 10
+    logs: NDArray[np.float64] = np.log10(np.maximum(values, smallest))
+    if limit:
+        logs[values <= limit] = np.minimum(logs[values <= limit], math.log10(limit) - 1e-9)
+    return logs
 
 
 def _edges(low: int, high: int, limit: float | None) -> list[float]:

@@ -77,15 +77,23 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[Child]], 
     ]
     return scrolling(
         caption,
-        node("table", node("caption", caption), node("thead", node("tr", *head)), node("tbody", *body)),
+        node("table", node("thead", node("tr", *head)), node("tbody", *body), aria_label=caption),
     )
 
 
 def scrolling(label: str, content: Element) -> Element:
-    """Return a region that scrolls by itself, also with the keyboard."""
-    return node("div", content, class_="scroll", role="region", aria_label=label, tabindex="0")
+    """Return a region that scrolls by itself, also with the keyboard, below what it is called."""
+    region = node("div", content, class_="scroll", role="region", aria_label=label, tabindex="0")
+    return node("div", node("p", label, class_="hint", aria_hidden="true"), region)
 
 
 def definitions(rows: Iterable[tuple[str, Child]]) -> Element:
     """Return names and values."""
     return node("dl", *(node("div", node("dt", name), node("dd", value)) for name, value in rows))
+
+
+def further(total: int, listed: int, what: str) -> Element | None:
+    """Say how many are not listed; None for none."""
+    if total <= listed:
+        return None
+    return node("p", f"{total - listed:,} more {what}: onnxhead verify --json has them", class_="hint")

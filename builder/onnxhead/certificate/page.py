@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import tostring
 
-from onnxhead.certificate import sections
+from onnxhead.certificate import matrix, sections
 from onnxhead.certificate.markup import node
 from onnxhead.certificate.record import Certificate
 from onnxhead.replacement import replace_file
@@ -69,8 +69,8 @@ def render(certificate: Certificate) -> str:
         sections.subject(certificate),
         sections.rounding(certificate.rounding),
         sections.quality(certificate),
-        sections.confusion(certificate),
-        sections.classes(certificate),
+        matrix.confusion(certificate),
+        matrix.classes(certificate),
         sections.comparison(certificate),
         sections.runtimes(certificate),
     ]

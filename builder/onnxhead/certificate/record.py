@@ -13,6 +13,7 @@ from onnxhead.certificate.subject import Facts
 from onnxhead.certificate.thresholds import Verdict
 from onnxhead.check import Check
 from onnxhead.quality import Quality
+from onnxhead.whole_check import WholeCheck
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Certificate:
     """
 
     model: Facts
-    check: Check
+    check: Check | WholeCheck
     rows: Rows
     rounding: Rounding
     quality: Quality | None

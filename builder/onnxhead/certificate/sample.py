@@ -17,9 +17,11 @@ from onnxhead.sources.labels import read_true_labels
 from onnxhead.truth import LabelReader, Truth, check_count, read_truth
 from onnxhead_runtime.errors import SourceError
 from onnxhead_runtime.rows import Selection, open_rows
-from onnxhead_runtime.scoring import block_rows
 
-_ENOUGH_ROWS = 256  # of a block: the float64 numbers of fewer lie in the cache
+_BLOCK_ANSWERS = 2**20  # rows by classes, of which a dozen float64 arrays are made
+_BLOCK_FEATURES = 2**18
+_FEWEST_ROWS = 4  # to which a block of weights is multiplied
+_MOST_ROWS = 2**14
 _STANDARD_INPUT = "-"
 
 
@@ -89,13 +91,8 @@ class Sample:
                 labels = read_true_labels(Path(labels))
             self._truth = read_truth(subject.head, labels, self.total)
         self.file = _describe(rows)
-        size = block_rows(subject.head.features, subject.head.classes)
-        self._size = size // 4 if size > _ENOUGH_ROWS else size
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether the true labels are known."""
-        return self._truth is not None or self._reader is not None
+        fitting = min(_BLOCK_ANSWERS // subject.head.classes, _BLOCK_FEATURES // subject.width)
+        self._size = max(_FEWEST_ROWS, min(fitting, _MOST_ROWS))
 
     def parts(self) -> Iterator[Part]:
         """Yield all rows, in their order.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from onnxhead.certificate.charts import histogram, level, reliability
+from onnxhead.certificate.charts import histogram, reliability
 from onnxhead.certificate.comparison import Comparison
-from onnxhead.certificate.confusion import Cell, ClassCount
-from onnxhead.certificate.markup import Child, definitions, node, scrolling, section, table
+from onnxhead.certificate.markup import Child, definitions, further, node, section, table
 from onnxhead.certificate.record import Certificate
 from onnxhead.certificate.rounding import Rounding
 from onnxhead.certificate.runtimes import Agreement
@@ -17,9 +15,9 @@ from onnxhead.display.text import count, label_list, link_text, show
 from onnxhead.quality import Quality
 from onnxhead_runtime.contract import Label
 
-_LISTED_ROWS = 50
+_LISTED_ROWS = 20
 _LISTED_KINDS = 20
-_MATRIX_CLASSES = 30
+_MARGIN = "margin; up to 1 rounding could change the label"
 
 
 def verdict(certificate: Certificate) -> Element:
@@ -94,12 +92,12 @@ def rounding(found: Rounding) -> Element:
         node("p", said, strong, "."),
         node(
             "div",
-            histogram("Margin of each row: gap of its logits by their bound", found.margins, "margin", 1.0),
+            histogram("Margin of each row: gap of its logits by their bound", found.margins, _MARGIN, 1.0),
             histogram("Bound of each row: the largest of its logits", found.bounds, "bound"),
             class_="charts",
         ),
         listed,
-        _more(uncertain, len(rows), "rows"),
+        further(uncertain, len(rows), "rows"),
     )
 
 
@@ -133,46 +131,6 @@ def quality(certificate: Certificate) -> Element | None:
     )
 
 
-def confusion(certificate: Certificate) -> Element | None:
-    """Show the confusion matrix, of many classes its largest cells off the diagonal."""
-    found = certificate.confusion
-    if found.cells is None:
-        return None
-    if len(found.classes) <= _MATRIX_CLASSES:
-        return section("Confusion", _matrix(found.classes, found.cells))
-    wrong = sorted(
-        (cell for cell in found.cells if cell.true != cell.predicted), key=lambda cell: -cell.count
-    )
-    rows = [(show(one.true), show(one.predicted), f"{one.count:,}") for one in wrong[:_LISTED_KINDS]]
-    return section(
-        "Confusion",
-        table("The most frequent confusions", ("true label", "label given", "rows"), rows, 2),
-        _more(len(wrong), len(rows), "confusions"),
-    )
-
-
-def classes(certificate: Certificate) -> Element:
-    """Count per class; of many classes those with the most errors."""
-    found, is_many = certificate.confusion, certificate.model.link == "sigmoid"
-    shown: Sequence[ClassCount] = found.classes
-    if len(shown) > _MATRIX_CLASSES:
-        shown = sorted(shown, key=lambda one: (-_errors(one), -one.predicted))[:_MATRIX_CLASSES]
-    has_truth = certificate.quality is not None
-    header = ("label", "given", *(("true", "both", "precision", "recall") if has_truth else ()))
-    if is_many and has_truth:
-        header = (*header, "given alone", "true alone", "neither", "accuracy")
-    answered = certificate.rows.count - certificate.rows.unanswered
-    rows = [_class_row(one, answered, is_many) for one in shown]
-    absent = f"{count(found.absent, 'class')} neither true nor given" if found.absent else None
-    title = "Classes" if len(shown) == len(found.classes) else "Classes with the most errors"
-    return section(
-        title,
-        table("Rows on which a label is given and true", header, rows),
-        _more(len(found.classes), len(shown), "classes"),
-        node("p", absent, class_="hint") if absent else None,
-    )
-
-
 def comparison(certificate: Certificate) -> Element | None:
     """Say what is another than with the older model."""
     found = certificate.comparison
@@ -189,10 +147,22 @@ def comparison(certificate: Certificate) -> Element | None:
         f"Against {found.older.name}",
         definitions(_compared(found, answered)),
         table("What is another in the model", ("", "before", "now"), changes, 3) if changes else None,
-        table("Labels that flipped", ("before", "now", "rows"), kinds, 2) if kinds else None,
-        _more(len(found.transitions), len(kinds), "kinds"),
-        table("Rows that flipped", ("row", "before", "now"), flips, 3) if flips else None,
-        _more(len(found.flipped), len(flips), "rows"),
+        node(
+            "div",
+            node(
+                "div",
+                table("Labels that flipped", ("before", "now", "rows"), kinds, 2),
+                further(len(found.transitions), len(kinds), "kinds"),
+            ),
+            node(
+                "div",
+                table("Rows that flipped", ("row", "before", "now"), flips, 3),
+                further(len(found.flipped), len(flips), "rows"),
+            ),
+            class_="charts",
+        )
+        if flips
+        else None,
     )
 
 
@@ -221,51 +191,6 @@ def runtimes(certificate: Certificate) -> Element:
 
 def _file(name: str, sha256: str | None) -> Element:
     return node("span", name, *((" ", node("code", f"sha256 {sha256}")) if sha256 else ()))
-
-
-def _more(total: int, listed: int, what: str) -> Element | None:
-    if total <= listed:
-        return None
-    return node("p", f"{total - listed:,} more {what}: onnxhead verify --json has them", class_="hint")
-
-
-def _matrix(shown: Sequence[ClassCount], cells: Sequence[Cell]) -> Element:
-    counts: dict[tuple[Label, Label], int] = {(one.true, one.predicted): one.count for one in cells}
-    names = [show(one.label) for one in shown]
-    head = node(
-        "tr", node("th", "true \\ given", scope="col"), *(node("th", name, scope="col") for name in names)
-    )
-    body = [
-        node("tr", node("th", name, scope="row"), *(_cell(counts, true, one) for one in shown))
-        for name, true in zip(names, shown, strict=True)
-    ]
-    caption = "Rows by true label (down) and label given (across); right ones on the diagonal"
-    content = node(
-        "table", node("caption", caption), node("thead", head), node("tbody", *body), class_="heat"
-    )
-    return scrolling(caption, content)
-
-
-def _cell(counts: dict[tuple[Label, Label], int], true: ClassCount, given: ClassCount) -> Element:
-    number = counts.get((true.label, given.label), 0)
-    shade = level(number / true.true) if true.true else "h0"
-    return node("td", f"{number:,}", class_=f"{shade} right" if true is given else shade)
-
-
-def _errors(one: ClassCount) -> int:
-    return (one.true or 0) + one.predicted - 2 * one.right if one.right is not None else 0
-
-
-def _class_row(one: ClassCount, rows: int, is_many: bool) -> list[str]:
-    row = [show(one.label), f"{one.predicted:,}"]
-    if one.true is None or one.right is None:
-        return row
-    row += [f"{one.true:,}", f"{one.right:,}", _share(one.precision), _share(one.recall)]
-    if is_many:
-        given, true = one.predicted - one.right, one.true - one.right
-        neither = rows - one.right - given - true
-        row += [f"{given:,}", f"{true:,}", f"{neither:,}", _share(one.accuracy)]
-    return row
 
 
 def _compared(found: Comparison, answered: int) -> Iterator[tuple[str, Child]]:
@@ -298,7 +223,3 @@ def _figures(found: Quality | None) -> Iterator[str]:
 
 def _came(label: Label | None) -> str:
     return "none" if label is None else show(label)
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:.3f}"
