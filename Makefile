@@ -2,7 +2,7 @@
 #   make demo          install, build models/abc.onnx, run it
 #   make test          install what the tests need and run them
 #   make check         lint, formatting, types
-#   make test-wheel    the tests against the built wheel, and a first use without development packages
+#   make test-wheel    the tests against the built wheel, with OpenVINO and tract, and a first use without all that
 #   make test-minimum  the tests with the oldest versions of the dependencies
 #   make test-keras    the tests of Keras on Keras itself
 #   make test-torch    the tests of torch on torch itself, which is gigabytes
@@ -44,7 +44,7 @@ test-wheel: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/wheel
 	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[cpu,safetensors]"
 	$(ENVIRONMENTS)/wheel/bin/python tests/first_use.py
-	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES)
+	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) openvino tract
 	$(ENVIRONMENTS)/wheel/bin/python -m pytest
 
 test-minimum: wheel

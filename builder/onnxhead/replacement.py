@@ -1,8 +1,8 @@
 """Replace files in one step: beside them, then by a rename, whatever happens meanwhile.
 
 Of a model the target is replaced by the rename of the .onnx, so that a kill at any moment leaves the old
-model or the new one, each whole. What is too large for it goes to a data file named after its content: the new pair lies
-complete beside the old one before that rename, and old data is removed only after it.
+model or the new one, each whole. What is too large for it goes to a data file named after its content: the
+new pair lies complete beside the old one before that rename, and old data is removed only after it.
 
 Two processes that write to one path take turns, so that whatever temporary file one finds is left by a dead
 one.
