@@ -207,6 +207,8 @@ def test_labels_are_compared_by_name(identity, tmp_path) -> None:
     found = certify(identity, json.dumps(ROWS), TRUTH, against=swapped).comparison
     assert found.flipped.tolist() == []
     assert [change.what for change in found.changes] == ["weights", "labels", "link"]
+    assert found.before.accuracy == 4 / 5
+    assert found.before.nll == pytest.approx(certify(swapped, json.dumps(ROWS), TRUTH).quality.nll)
     weight = np.array([[1, 0], [0, 1], [0, 0]])
     more = save(tmp_path / "more.onnx", weight, [0, 0, 0.35], labels=["a", "b", "c"])
     found = certify(identity, json.dumps(ROWS), TRUTH, against=more).comparison

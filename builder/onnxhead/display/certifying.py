@@ -14,6 +14,7 @@ from onnxhead.display.text import count, link_text, plain, show, table
 from onnxhead.quality import Quality
 
 _LISTED = 10
+_LISTED_KINDS = 5
 
 
 def certificate_lines(certificate: Certificate, page: Path | None) -> Iterator[str]:
@@ -64,8 +65,8 @@ def _confusion_rows(confusion: Confusion) -> Iterator[tuple[str, str]]:
     wrong = sorted(
         (cell for cell in confusion.cells or () if cell.true != cell.predicted), key=lambda cell: -cell.count
     )
-    listed = [f"{show(cell.true)} as {show(cell.predicted)} {cell.count:,}" for cell in wrong[:_LISTED]]
-    more = [f"{len(wrong) - _LISTED} more kinds"] if len(wrong) > _LISTED else []
+    listed = [f"{show(cell.true)} as {show(cell.predicted)} {cell.count:,}" for cell in wrong[:_LISTED_KINDS]]
+    more = [f"{len(wrong) - _LISTED_KINDS:,} more kinds"] if len(wrong) > _LISTED_KINDS else []
     if wrong:
         yield "confused", "; ".join([*listed, *more])
 
