@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import onnxhead_runtime
-from onnxhead_runtime import journal, scoring
+from onnxhead_runtime import journal, run
 
-scoring._MOST_ROWS, scoring._FEWEST_ROWS, scoring._COMMIT_ROWS = 16, 16, 48
+run._MOST_ROWS, run._FEWEST_ROWS, run._COMMIT_ROWS = 16, 16, 48
 
 model, source, output, at = *sys.argv[1:4], int(sys.argv[4])
 done = 0

@@ -21,12 +21,13 @@ from pyarrow import feather, ipc, parquet
 from safetensors.numpy import save_file
 
 import onnxhead
-from onnxhead_runtime import scoring
+from onnxhead_runtime import run
 from onnxhead_runtime.answers import thrift
 from onnxhead_runtime.errors import FeaturesError, ModelError, WriteError
 from onnxhead_runtime.journal import Journal
 from onnxhead_runtime.pipeline import Ahead, in_order
 from onnxhead_runtime.prediction import top_classes
+from onnxhead_runtime.rows import Selection, open_rows
 from onnxhead_runtime.scoring import score
 
 ROWS = np.random.default_rng(0).normal(size=(101, 5)).astype(np.float32)
@@ -38,9 +39,9 @@ LABELS = ("ja", "nein", "ä", "")
 @pytest.fixture
 def small_blocks(monkeypatch) -> None:
     """Blocks of 16 rows, committed by 48."""
-    monkeypatch.setattr(scoring, "_MOST_ROWS", 16)
-    monkeypatch.setattr(scoring, "_FEWEST_ROWS", 16)
-    monkeypatch.setattr(scoring, "_COMMIT_ROWS", 48)
+    monkeypatch.setattr(run, "_MOST_ROWS", 16)
+    monkeypatch.setattr(run, "_FEWEST_ROWS", 16)
+    monkeypatch.setattr(run, "_COMMIT_ROWS", 48)
 
 
 @pytest.fixture
@@ -888,8 +889,8 @@ def test_a_full_disk_leaves_the_old_file_and_what_is_done(suffix, model, tmp_pat
     output.write_bytes(b"earlier")
     program = (
         "import resource, signal, sys, onnxhead_runtime\n"
-        "from onnxhead_runtime import scoring\n"
-        "scoring._COMMIT_ROWS = scoring._MOST_ROWS = 4096\n"
+        "from onnxhead_runtime import run\n"
+        "run._COMMIT_ROWS = run._MOST_ROWS = 4096\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "if sys.argv[1] == 'full': resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
         f"classify = onnxhead_runtime.load({str(model.path)!r}, device='cpu')\n"
@@ -1061,3 +1062,21 @@ def test_the_largest_logits_are_found_in_the_order_of_a_stable_sort(k) -> None:
     logits[10:20, 2:] = -np.inf
     logits[20, :] = -np.inf
     assert np.array_equal(top_classes(logits, k), np.argsort(-logits, axis=1, kind="stable")[:, :k])
+
+
+@pytest.mark.parametrize("name", ["in.npy", "in.parquet"])
+def test_a_span_is_read_alone_in_the_blocks_of_the_whole(name, tmp_path) -> None:
+    rows = np.arange(300_000, dtype=np.float32).reshape(-1, 1)
+    if name.endswith(".npy"):
+        np.save(tmp_path / name, rows)
+    else:
+        parquet.write_table(pyarrow.table({"features": rows[:, 0]}), tmp_path / name, row_group_size=50_000)
+    opened = open_rows(str(tmp_path / name), Selection(1))
+    assert list(opened.spans) == ([0, 131_072, 262_144] if name.endswith(".npy") else [0, 150_000])
+    whole = [block.features for block in opened.blocks(0, 4096)]
+    firsts = [int(block[0, 0]) for block in whole]
+    for first in opened.spans:
+        at = firsts.index(first)
+        alone = [block.features for block in opened.blocks(first, 4096)]
+        assert len(alone) == len(whole) - at
+        assert all(map(np.array_equal, alone, whole[at:]))

@@ -1,4 +1,4 @@
-"""The unfinished part of a file, and how far it is.
+"""The unfinished part of a file, or of a folder of files, and how far it is.
 
 Beside OUT lies the folder `.OUT.partial`: the parts of the file, which only grow, and `journal.json`, which
 says how many rows and how many bytes of each part are done. It is replaced in one step after the parts were
@@ -90,10 +90,13 @@ class Journal:
         temporary.replace(self._folder / _JOURNAL)
 
     def finish(self, whole: Path) -> None:
-        """Give the complete file its name, and remove the rest."""
+        """Give the complete file or folder its name, and remove the rest."""
         self._close()
-        with whole.open("rb") as file:
-            os.fsync(file.fileno())
+        handle = os.open(whole, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
         whole.replace(self._output)
         self._remove()
         self._lock.close()
@@ -170,7 +173,9 @@ class Journal:
 
     def _clear(self) -> None:
         for path in self._folder.iterdir():
-            if path.name != _LOCK:
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOCK:
                 path.unlink()
 
     def _close(self) -> None:

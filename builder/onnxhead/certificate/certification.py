@@ -25,7 +25,7 @@ from onnxhead.verification import verify
 from onnxhead.whole_check import WholeCheck
 from onnxhead_runtime.errors import FeaturesError, ModelError, VerificationError
 from onnxhead_runtime.pipeline import Ahead, in_order
-from onnxhead_runtime.scoring import describe_bad_row
+from onnxhead_runtime.run import describe_bad_row
 from onnxhead_runtime.threads import thread_count
 
 Progress = Callable[[int, int | None], object]

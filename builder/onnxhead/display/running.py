@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from onnxhead.derivation import ClassSteps, Derivation
 from onnxhead.display.text import LISTED_CLASSES, bar, count, decimal, places, plain, show, vector
 from onnxhead_runtime import Prediction
-from onnxhead_runtime.scoring import Report
+from onnxhead_runtime.run import Report
 
 _LISTED_ROWS = 20
 

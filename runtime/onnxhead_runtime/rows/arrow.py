@@ -11,12 +11,10 @@ import numpy as np
 
 from onnxhead_runtime.errors import FeaturesError, OnnxHeadError
 from onnxhead_runtime.providers import one_line
-from onnxhead_runtime.rows.block import Block, Rows, Selection, choose_columns, float32_rows
+from onnxhead_runtime.rows.block import SPAN_ROWS, Block, Rows, Selection, choose_columns, float32_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_SPAN_ROWS = 2**17
 
 
 def read_parquet(path: Path, selection: Selection) -> Rows:
@@ -42,7 +40,8 @@ def read_parquet(path: Path, selection: Selection) -> Rows:
                     )
                     yield from _from_row(read, start - first)
 
-    return Rows(sum(group_rows), _blocks(batches, columns, selection, schema))
+    spans = [first for first, _ in _spans(group_rows)] or [0]
+    return Rows(sum(group_rows), _blocks(batches, columns, selection, schema), spans)
 
 
 def read_arrow(path: Path, selection: Selection) -> Rows:
@@ -172,7 +171,7 @@ def _spans(group_rows: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
     for group, count in enumerate(group_rows):
         groups.append(group)
         rows += count
-        if rows >= _SPAN_ROWS or group == len(group_rows) - 1:
+        if rows >= SPAN_ROWS or group == len(group_rows) - 1:
             yield first, groups
             first, rows, groups = first + rows, 0, []
 

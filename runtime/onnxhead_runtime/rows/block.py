@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # a column that is carried through: an array of numpy or Arrow, or a list
 Column = Any
 
+SPAN_ROWS = 2**17  # a second of work
+
 
 @dataclass(frozen=True)
 class Block:
@@ -42,10 +44,13 @@ class Rows:
         total: How many rows it has; None where only reading all of it tells.
         blocks: Yields the rows from one on in blocks of a size. Where a block begins depends on the source
             and the size alone, so that reading can go on at the beginning of any block.
+        spans: The first rows of the spans, `SPAN_ROWS` or a few more, that can be read without what lies
+            before them. The blocks of each begin anew.
     """
 
     total: int | None
     blocks: Callable[[int, int], Iterator[Block]]
+    spans: Sequence[int] = (0,)
 
 
 @dataclass(frozen=True)

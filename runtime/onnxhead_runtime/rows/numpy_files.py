@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import struct
@@ -15,7 +16,7 @@ import numpy as np
 from onnxhead_runtime.arrays import NUMBER_KINDS, numpy_reason, to_batch, to_numeric
 from onnxhead_runtime.contract import FEATURES
 from onnxhead_runtime.errors import FeaturesError
-from onnxhead_runtime.rows.block import Rows, Selection, array_rows, one_array
+from onnxhead_runtime.rows.block import SPAN_ROWS, Rows, Selection, array_rows, one_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,8 @@ def read_npy(path: Path, selection: Selection) -> Rows:
             raise ValueError("it is a .npz file")
     except Exception as cause:  # numpy raises many kinds for a broken file
         raise _refuse(path, cause) from cause
-    return one_array(array, selection, path.name)
+    rows = one_array(array, selection, path.name)
+    return dataclasses.replace(rows, spans=range(0, max(rows.total or 0, 1), SPAN_ROWS))
 
 
 def read_npz(path: Path, selection: Selection) -> Rows:
