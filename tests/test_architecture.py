@@ -22,6 +22,7 @@ FRAMEWORKS = {
     "h5py",
     "pandas",
     "matplotlib",
+    "ray",
 }
 
 

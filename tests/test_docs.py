@@ -95,7 +95,8 @@ def test_the_readme_names_every_module_and_every_command() -> None:
         parts = name.split(".")
         shown = (
             f"{parts[1]}/"
-            if parts[1] in ("sources", "shipping", "cli", "display", "rows", "answers", "certificate")
+            if parts[1]
+            in ("sources", "shipping", "cli", "display", "rows", "answers", "certificate", "cluster")
             else f"{parts[-1]}.py"
         )
         assert re.search(rf"^ +{re.escape(shown)} ", README, re.MULTILINE), name

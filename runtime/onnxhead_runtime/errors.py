@@ -6,7 +6,7 @@
     ├── ModelError         an .onnx file is unreadable or not one that this project runs
     ├── FeaturesError      features have the wrong shape, type or range
     ├── WriteError         a file could not be written; what was there before is whole
-    ├── ProviderError      onnxruntime or the device asked for does not start
+    ├── ProviderError      onnxruntime, the device or the cluster asked for does not start
     └── VerificationError  a model's answers are further from float64 than rounding allows
 
 A message states the rule, what was given, and what to do. Exceptions of numpy, onnx, onnxruntime and
@@ -50,7 +50,7 @@ class WriteError(OnnxHeadError, OSError):
 
 
 class ProviderError(OnnxHeadError, RuntimeError):
-    """onnxruntime, or the device that was asked for, does not start."""
+    """onnxruntime, or the device or the cluster that was asked for, does not start."""
 
 
 class VerificationError(OnnxHeadError, ArithmeticError):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from onnxhead_runtime.classifier import Classifier
     from onnxhead_runtime.prediction import Prediction
 
+NAMED_ROWS = 20
 BadRow = tuple[int, str]
 Progress = Callable[[int, int | None], object]
 
@@ -36,7 +37,6 @@ _COMMIT_BYTES, _COMMIT_ROWS = 32 * 2**20, 2**17
 _MOST_WAITING = 16
 _MOST_KEPT_ROWS, _MOST_KEPT_WAITING = 4096, 4
 _PAGE_BYTES = 4096
-_NAMED_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ class Run:
         self._workers = workers or thread_count() if classify.device == "cpu" else 1
         self._classify = classify.with_threads(1) if classify.device == "cpu" else classify
         self._layout, self._threshold = layout, threshold
-        if threshold is not None:
-            classify(np.zeros((0, classify.features), np.float32)).with_threshold(threshold)  # raises
+        check_threshold(classify, threshold)
 
     def write(
         self,
@@ -128,7 +127,7 @@ class Run:
                 if found and fail:
                     raise no_answer(f"row {done + found[0][0]}", found[0][1])
                 bad_rows += len(found)
-                bad += [(done + row, reason) for row, reason in found[: _NAMED_ROWS - len(bad)]]
+                bad += [(done + row, reason) for row, reason in found[: NAMED_ROWS - len(bad)]]
                 with _writing(path):
                     pending += writer.write(encoded)
                 begun, done = True, done + count
@@ -172,6 +171,12 @@ class Run:
         if buffers is None or len(buffers[0]) < rows:
             buffers = self._buffers.arrays = [np.empty((rows, classes), np.float32) for _ in range(2)]
         return self._classify.call_into(features, *buffers)
+
+
+def check_threshold(classify: Classifier, threshold: float | None) -> None:
+    """Raise ValueError unless the model's labels can be given by this threshold."""
+    if threshold is not None:
+        classify(np.zeros((0, classify.features), np.float32)).with_threshold(threshold)
 
 
 def no_answer(row: str, reason: str) -> FeaturesError:

@@ -22,11 +22,10 @@ def external_bytes(path: str | os.PathLike[str]) -> int:
     Zero where there are none, or where the file cannot be read: opening it then says why.
     """
     try:
-        places = set(_places(map_message(path)))
         folder = os.path.dirname(path)
         return sum(
             _length(os.stat(os.path.join(folder, name)).st_size, offset, length)
-            for name, offset, length in places
+            for name, offset, length in set(_places(map_message(path)))
         )
     except (OSError, ValueError, IndexError):
         return 0
@@ -38,6 +37,11 @@ def is_whole(path: str | os.PathLike[str]) -> bool:
         return GRAPH_KEY in dict(map(entry, fields(map_message(path), _METADATA)))
     except (OSError, ValueError, IndexError):
         return False
+
+
+def external_files(path: str | os.PathLike[str]) -> set[str]:
+    """Return the names of the files beside a model file that can be opened, relative to its folder."""
+    return {name for name, _, _ in _places(map_message(path))}
 
 
 def _length(file_bytes: int, offset: str, length: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +17,6 @@ from onnxhead.cli.common import (
     AsJson,
     Features,
     Model,
-    column_names,
     print_json,
     print_lines,
     print_result,
@@ -25,9 +26,11 @@ from onnxhead.derivation import explain as derive
 from onnxhead.progress import ended_by_signals, shown
 from onnxhead_runtime.answers import check_output
 from onnxhead_runtime.arrays import describe
-from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, WriteError
+from onnxhead_runtime.cluster import score as score_on_ray
+from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, ProviderError, WriteError
 from onnxhead_runtime.prediction import to_document
 from onnxhead_runtime.rows import read_features, read_inputs
+from onnxhead_runtime.run import Report
 from onnxhead_runtime.scoring import score
 
 
@@ -43,6 +46,19 @@ def run(
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N. cuda never falls back to the CPU.")
     ] = "auto",
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(
+            help="ray: many workers, from a file, folder or glob of .npy or .parquet to a folder of .parquet."
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of a Ray cluster.", show_default="a Ray on this machine, for this run alone"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many Ray workers.", show_default="by its CPUs or GPUs")
+    ] = None,
     top: Annotated[
         int | None, typer.Option(min=1, help="Show the K most probable classes of each row.", metavar="K")
     ] = None,
@@ -77,17 +93,24 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a model: logits, probabilities and the decision for each row."""
+    if engine == "local" and (address is not None or workers is not None):
+        raise ProviderError("--address and --workers are of Ray, this engine is local: add --engine ray")
     if output is None:
         _check_needs_output(
-            {"--columns": columns, "--features": feature_columns, "--keep": keep, "--resume": resume}
+            {
+                "--columns": columns,
+                "--features": feature_columns,
+                "--keep": keep,
+                "--resume": resume,
+                "--engine ray": engine == "ray",
+            }
         )
         _show_prediction(onnxhead.load(model, device=device), features, top, threshold, as_json)
         return
-    check_output(output)
-    classify = onnxhead.load(model, device=device)
+    classify, run_all = _open_engine(engine, model, output, device, address, workers)
     with shown(quiet) as progress, ended_by_signals():
         try:
-            report = score(
+            report = run_all(
                 classify,
                 features,
                 output,
@@ -153,6 +176,20 @@ def _show_prediction(
         numbers = ", ".join(map(str, undefined[:20])) + (", ..." if len(undefined) > 20 else "")
         say(f"without an answer, as a feature is NaN or a logit overflows: rows {numbers}")
         raise typer.Exit(1)
+
+
+def _open_engine(
+    engine: str, model: Path, output: Path, device: str, address: str | None, workers: int | None
+) -> tuple[onnxhead.Classifier, Callable[..., Report]]:
+    """Return the model, and what runs it over files."""
+    if engine == "local":
+        check_output(output)
+        return onnxhead.load(model, device=device), score
+    # this machine opens the model for what is in it; all workers run it on the same device
+    device = "cpu" if device == "auto" else device
+    return onnxhead.load(model, device="cpu"), partial(
+        score_on_ray, address=address, workers=workers, device=device
+    )
 
 
 def _check_needs_output(options: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import sys
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Block", "Rows", "Selection", "open_rows", "read_features", "read_inputs"]
 
 _BLOCK_ROWS = 4096
+_SEVERAL = "; for a folder or a glob of files name a folder with -o, and --engine ray"
 
 
 def open_rows(source: str, selection: Selection) -> Rows:
@@ -47,9 +49,10 @@ def open_rows(source: str, selection: Selection) -> Rows:
             raise FeaturesError(f"standard input must be JSON in UTF-8: {cause}") from cause
     path = Path(source)
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for long names)
+        several = os.path.isdir(path) or glob.has_magic(source)  # noqa: PTH112
         raise FeaturesError(
             "features must be a file, an inline JSON array such as '[0.5, 0.8]', or - for standard input, "
-            f"there is no file {source}"
+            f"there is no file {source}{_SEVERAL if several else ''}"
         )
     if path.suffix.lower() not in _READERS:
         raise FeaturesError(f"features must be a file in {', '.join(_READERS)}, got {path.name}")
