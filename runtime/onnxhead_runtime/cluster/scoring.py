@@ -17,7 +17,7 @@ from onnxhead_runtime.cluster.models import send
 from onnxhead_runtime.cluster.pieces import Piece, cut, find_files
 from onnxhead_runtime.cluster.session import WORKER_CPUS, connected, import_ray, place
 from onnxhead_runtime.cluster.worker import PARTS, TOKEN, WORKERS, Outcome, Scorer, Task, part_name
-from onnxhead_runtime.errors import OnnxHeadError, ProviderError, WriteError
+from onnxhead_runtime.errors import ProviderError, WriteError
 from onnxhead_runtime.journal import Journal
 from onnxhead_runtime.providers import one_line
 from onnxhead_runtime.rows import Selection
@@ -121,6 +121,10 @@ def score(
     return Report(Path(output), journal.rows, resumed, notes["bad_rows"], bad, shown, device)
 
 
+class _LostError(Exception):
+    """Ray gave up."""
+
+
 class _Collection:
     """The outcomes of all pieces, in their order."""
 
@@ -139,14 +143,12 @@ class _Collection:
             try:
                 for outcome in _outcomes(ray, self._pieces[before:], task, count):
                     self._take(outcome)
-            except (OnnxHeadError, OSError):
-                raise
-            except Exception as cause:  # Ray's exceptions are of many kinds
+            except _LostError as cause:
                 if notes["pieces"] == before:
                     raise ProviderError(
                         "a cluster must keep a worker for as long as a piece of the rows takes, and have "
                         f"onnxhead[ray] on each host, here {self._pieces[before].file} from row "
-                        f"{self._pieces[before].first} on ended so: {one_line(cause)}"
+                        f"{self._pieces[before].first} on ended so: {cause}"
                     ) from cause
                 count = min(count, place(ray, None, task.options[0]))
 
@@ -196,8 +198,13 @@ def _outcomes(ray: Any, pieces: Sequence[Piece], task: Task, workers: int) -> It
         num_gpus=1 if task.options[0] == "cuda" else None,
         max_task_retries=_TASK_RETRIES,
     )
-    for row in answered.iter_rows():
-        yield Outcome(**json.loads(row["outcome"]))
+    try:
+        for row in answered.iter_rows():
+            yield Outcome(**json.loads(row["outcome"]))
+    except GeneratorExit:
+        raise
+    except Exception as cause:  # Ray's exceptions are of many kinds, some of them an OSError
+        raise _LostError(one_line(cause)) from cause
 
 
 def _check_folder(path: Path) -> Path:

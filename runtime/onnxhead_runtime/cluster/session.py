@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import warnings
@@ -23,6 +25,7 @@ from onnxhead_runtime.threads import thread_count
 WORKER_CPUS = 0.5
 _OBJECT_STORE_BYTES = 128 * 2**20  # by default it takes a third of the memory; here outcomes alone go there
 _LOGGERS = ("ray", "ray.data")
+_KNOCK_SECONDS = 10
 
 
 def import_ray() -> Any:
@@ -100,6 +103,8 @@ def _start(ray: Any, address: str | None, folder: str) -> None:
             "_temp_dir": folder,
         }
     try:
+        if address is not None:
+            _knock(address)
         with _silenced():
             ray.init(**options, log_to_driver=False, configure_logging=False)
     except Exception as cause:  # Ray's exceptions are of many kinds
@@ -111,6 +116,15 @@ def _start(ray: Any, address: str | None, folder: str) -> None:
             "--address must be that of a running Ray of the same versions, which has this machine among its "
             f"hosts, {address} is not: {one_line(cause)}"
         ) from cause
+
+
+def _knock(address: str) -> None:
+    """Raise unless something answers where a cluster should: Ray tries for minutes."""
+    host, separator, port = address.rpartition(":")
+    if separator:
+        if not port.isdecimal() or "/" in host:
+            raise ValueError("it must be HOST:PORT, or auto")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 @contextlib.contextmanager
@@ -139,13 +153,17 @@ def _restore(before: Mapping[str, str | None]) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Ray's messages off the terminal: what matters is raised."""
+    from ray._private.ray_logging import stdout_deduplicator  # what hosts tell goes to standard output
+
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.level for logger in loggers]
+    skipped, stdout_deduplicator.skip_re = stdout_deduplicator.skip_re, re.compile("")
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
+        stdout_deduplicator.skip_re = skipped
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
 
