@@ -5,12 +5,15 @@
 #   make test-wheel    the tests against the built wheel, with OpenVINO and tract, and a first use without all that
 #   make test-minimum  the tests with the oldest versions of the dependencies
 #   make test-keras    the tests of Keras on Keras itself
+#   make test-cluster  the tests of the ray engine on Ray itself, and a cluster of three hosts that loses one
 #   make test-torch    the tests of torch on torch itself, which is gigabytes
 #   make bench         the benchmarks: benchmarks/results/ and the pictures in docs/; TORCH=torch has torch too
 #   make bench-gpu     the benchmark on an NVIDIA GPU, in an environment that has torch and onnxhead[gpu]
 #   make test-clients  every client that is shipped, built and held to every head; needs their toolchains
-#   make clients-packages  what test-clients and compat need beside the toolchains, from Debian or Ubuntu; as root
+#   make clients-packages  what test-clients, test-cluster and compat need beside the toolchains, from Debian or
+#                      Ubuntu; as root
 #   make bench-languages  one row in every language, with the clients that test-clients built
+#   make bench-cluster Ray beside the local engine; docs/scale.md says when it pays
 #   make bench-large   heads of gigabytes: building and loading; 30 GB of disk, 16 of memory
 #   make compat        heads in every form in onnxruntime 1.15 to the newest, OpenVINO and tract; writes docs/runtimes.md
 
@@ -23,8 +26,8 @@ PIP := -m pip install --quiet --disable-pip-version-check
 APT := apt-get -o APT::Sandbox::User=root
 TEST_PACKAGES := pytest hypothesis pandas skl2onnx "tritonclient[grpc]"
 
-.PHONY: demo test check test-wheel test-minimum test-keras test-torch test-clients clients-packages compat bench \
-	bench-languages bench-large bench-gpu wheel clean
+.PHONY: demo test check test-wheel test-minimum test-keras test-cluster test-torch test-clients clients-packages compat bench \
+	bench-languages bench-large bench-cluster bench-gpu wheel clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/onnxhead build models/abc.json --output models/abc.onnx
@@ -59,6 +62,12 @@ test-keras: wheel
 	$(ENVIRONMENTS)/keras/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) keras jax
 	$(ENVIRONMENTS)/keras/bin/python -m pytest tests/test_keras.py
 
+test-cluster: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/cluster
+	$(ENVIRONMENTS)/cluster/bin/python $(PIP) "$$(echo dist/*.whl)[all,ray]" $(TEST_PACKAGES)
+	$(ENVIRONMENTS)/cluster/bin/python -m pytest tests/test_cluster.py
+	$(ENVIRONMENTS)/cluster/bin/python tests/cluster/hosts.py
+
 test-torch: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/torch
 	$(ENVIRONMENTS)/torch/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) torch onnxscript
@@ -71,7 +80,7 @@ test-clients: $(VENV)/dev.done
 clients-packages:
 	$(APT) update -qq
 	DEBIAN_FRONTEND=noninteractive $(APT) install -qq --no-install-recommends chromium clang-format cmake g++ gcc \
-		libcjson-dev libgtest-dev libssl-dev make nlohmann-json3-dev pkg-config qemu-user > /dev/null
+		iproute2 libcjson-dev libgtest-dev libssl-dev make nlohmann-json3-dev pkg-config qemu-user > /dev/null
 
 compat: wheel
 	PYTHONPATH=tests $(BIN)/python tests/compat/compat.py $(ENVIRONMENTS)
@@ -89,6 +98,11 @@ bench-large: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/bench
 	$(ENVIRONMENTS)/bench/bin/python $(PIP) "$$(echo dist/*.whl)[all]" skl2onnx onnx-ir $(TORCH)
 	cd benchmarks && ../$(ENVIRONMENTS)/bench/bin/python large.py
+
+bench-cluster: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/cluster
+	$(ENVIRONMENTS)/cluster/bin/python $(PIP) "$$(echo dist/*.whl)[all,ray]"
+	cd benchmarks && ../$(ENVIRONMENTS)/cluster/bin/python cluster.py && ../$(ENVIRONMENTS)/cluster/bin/python summary.py scale
 
 bench-gpu:
 	cd benchmarks && $(PYTHON) gpu.py

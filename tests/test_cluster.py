@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 import pytest
+from conftest import ROOT
 from pyarrow import parquet
 
 import onnxhead
@@ -547,3 +548,21 @@ def test_pieces_have_every_row_once_in_the_blocks_of_the_file(suffix, tmp_path) 
         ]
         assert len(cuts) == len(whole)
         assert all(map(np.array_equal, cuts, whole))
+
+
+def test_the_recipe_for_spark_gives_the_local_answers(abc, tmp_path) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    (recipe,) = re.findall(r"```py\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
+    assert len([line for line in recipe.splitlines() if line.strip()]) <= 15
+    (tmp_path / "models").mkdir()
+    onnxhead.save(abc, tmp_path / "models/abc.onnx")
+    rows = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
+    parquet.write_table(
+        pyarrow.table({"id": np.arange(1000), "features": list(rows)}), tmp_path / "rows.parquet"
+    )
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable}
+    subprocess.run([sys.executable, "-c", recipe], check=True, cwd=tmp_path, env=environment)
+    answers = parquet.read_table(tmp_path / "answers").sort_by("id")
+    assert answers["id"].to_pylist() == list(range(1000))
+    expected = onnxhead.load(tmp_path / "models/abc.onnx", device="cpu").probabilities(rows)
+    assert np.abs(np.array(answers["probabilities"].to_pylist()) - expected).max() < 1e-6

@@ -17,6 +17,7 @@ from onnxhead.cli.common import (
     AsJson,
     Features,
     Model,
+    column_names,
     print_json,
     print_lines,
     print_result,
