@@ -25,6 +25,7 @@ _PACKAGES = (
     "onnxruntime-gpu",
     "numpy",
     "pyarrow",
+    "ray",
     "scikit-learn",
     "skl2onnx",
     "torch",

@@ -116,6 +116,12 @@ def test_the_figures_of_the_readme_are_what_the_benchmarks_printed() -> None:
     assert printed in README
 
 
+def test_the_figures_of_scale_are_what_the_benchmarks_printed() -> None:
+    program = [sys.executable, ROOT / "benchmarks/summary.py", "scale"]
+    printed = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    assert printed in (ROOT / "docs/scale.md").read_text()
+
+
 def test_the_example_fits_a_screen() -> None:
     first = blocks()[0][1]
     assert len([line for line in first.splitlines() if line.strip()]) <= 12
