@@ -14,6 +14,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from onnxhead_runtime.errors import ProviderError
@@ -153,17 +154,18 @@ def _restore(before: Mapping[str, str | None]) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Ray's messages off the terminal: what matters is raised."""
-    from ray._private.ray_logging import stdout_deduplicator  # what hosts tell goes to standard output
+    from ray._private import ray_logging  # what hosts tell goes through it to standard output
 
+    stdout = getattr(ray_logging, "stdout_deduplicator", SimpleNamespace(skip_re=None))
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.level for logger in loggers]
-    skipped, stdout_deduplicator.skip_re = stdout_deduplicator.skip_re, re.compile("")
+    skipped, stdout.skip_re = stdout.skip_re, re.compile("")
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        stdout_deduplicator.skip_re = skipped
+        stdout.skip_re = skipped
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
 
