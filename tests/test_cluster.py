@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import networks
 import numpy as np
 import pyarrow
 import pytest
@@ -212,6 +213,14 @@ def test_the_errors_of_one_file_are_those_of_the_local_engine(model, tmp_path) -
             cluster.score(model, source, tmp_path / "out", **options)
         assert (of_ray.type, str(of_ray.value)) == (of_local.type, str(of_local.value))
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray")
+def test_a_model_with_a_backbone_is_refused_as_by_the_local_engine(random_head, tmp_path) -> None:
+    onnxhead.attach(networks.save("older", tmp_path), random_head(3, 4), tmp_path / "whole.onnx")
+    with pytest.raises(FeaturesError, match="rows of features are for a head alone"):
+        cluster.score(onnxhead.load(tmp_path / "whole.onnx", device="cpu"), tmp_path, tmp_path / "out")
 
 
 @pytest.mark.ray

@@ -85,6 +85,7 @@ def score(
         report = cluster.score(classify, "rows/*.parquet", "answers", workers=2)
     """
     import_ray()
+    classify.check_takes_rows()
     check_options(columns, features, keep, on_bad_row)
     check_threshold(classify, threshold)
     if device not in ("cpu", "cuda"):
