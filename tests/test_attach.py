@@ -365,13 +365,21 @@ def test_a_tensor_that_does_not_fit_is_refused_with_what_would(head, random_head
     )
     refused(
         ModelError,
-        r"features must be \[batch, F\], map has 4 axes: say how",
+        r"features must be \[batch, F\], map has 4 axes: name --pool mean or flatten \(pool=\)",
         pictures,
         head,
         tmp_path,
         at="map",
     )
-    refused(ModelError, r"pool cls is for 3 axes, map has 4", pictures, head, tmp_path, at="map", pool="cls")
+    refused(
+        ModelError,
+        r"pool cls is for 3 axes, map has 4: name --pool mean or flatten",
+        pictures,
+        head,
+        tmp_path,
+        at="map",
+        pool="cls",
+    )
     refused(
         ModelError,
         r"pool must be one of mean, cls, flatten, got 'max'",
@@ -383,7 +391,7 @@ def test_a_tensor_that_does_not_fit_is_refused_with_what_would(head, random_head
     )
     refused(
         ModelError,
-        r"at a tensor that one of its nodes gives, none gives 'nothing'; its outputs are hidden, map",
+        r"at a tensor that one of its nodes gives, 'nothing' is none of them; its outputs are hidden, map",
         pictures,
         head,
         tmp_path,
@@ -411,13 +419,106 @@ def with_integers(tmp_path):
     return tmp_path / "integers.onnx"
 
 
-def test_the_last_linear_layer_of_a_classifier_is_named(random_head, tmp_path) -> None:
+def test_the_last_linear_layer_of_a_classifier_is_named_where_the_head_fits_it(random_head, tmp_path) -> None:
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["": 17]>
+        network (float[N, 3] x) => (float[N, 2] scores) { hidden = Tanh (x) scores = MatMul (hidden, weight) }""")
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((3, 2), np.float32), "weight"))
+    path = tmp_path / "classifier.onnx"
+    onnx.save(model, path)
     refused(
         ModelError,
-        r"its last linear layer takes x \[batch, 3\]: name",
-        networks.save("scores", tmp_path),
+        r"head of 3 features takes an output \[batch, 3\], classifier\.onnx has none; its last linear layer takes such features: --at hidden",
+        path,
+        random_head(2, 3),
+        tmp_path,
+    )
+    refused(
+        ModelError,
+        r"classifier\.onnx has none; its outputs are scores: name one of them, or",
+        path,
         random_head(2, 5),
         tmp_path,
+    )
+    refused(
+        ModelError,
+        r"'Hidden' is none of them; did you mean hidden\?",
+        path,
+        random_head(2, 3),
+        tmp_path,
+        at="Hidden",
+    )
+    refused(ModelError, r"'x' is an input; its outputs are scores", path, random_head(2, 3), tmp_path, at="x")
+
+
+def test_a_mask_is_kept_where_the_tensor_does_not_need_it(head, tmp_path) -> None:
+    backbone = networks.save("texts", tmp_path)
+    feeds = networks.inputs("texts", 4)
+    report = onnxhead.attach(
+        backbone, head, tmp_path / "whole.onnx", at="embedded", pool="mean", sample=feeds
+    )
+    assert [one.name for one in report.inputs] == ["input_ids", "attention_mask"]
+    embedded = numpy_helper.to_array(networks.make("texts").graph.initializer[0])[feeds["input_ids"]]
+    features = pool_rows(Pooling("mean", mask="attention_mask"), embedded, feeds["attention_mask"])
+    assert_answers(report.path, head, feeds, features)
+    report = onnxhead.attach(backbone, head, tmp_path / "whole.onnx", at="embedded", pool="cls")
+    assert [one.name for one in report.inputs] == ["input_ids"]
+
+
+def test_features_are_not_pooled_twice(head, tmp_path) -> None:
+    first = onnxhead.attach(networks.save("texts", tmp_path), head, tmp_path / "first.onnx", pool="mean").path
+    refused(
+        ModelError,
+        r"first\.onnx makes rows of features already, got pool mean and normalize False: leave",
+        first,
+        head,
+        tmp_path,
+        pool="mean",
+    )
+
+
+def test_a_head_alone_does_not_take_the_place_of_a_whole_model(head, tmp_path, command) -> None:
+    whole = onnxhead.attach(networks.save("older", tmp_path), head, tmp_path / "whole.onnx").path
+    content = whole.read_bytes()
+    with pytest.raises(WriteError, match="a head alone does not take the place of a model with a backbone"):
+        onnxhead.save(head, whole)
+    onnxhead.save(head, tmp_path / "head.onnx")
+    assert (
+        "must not replace its own source"
+        in command("attach", tmp_path / "older.onnx", "head.onnx", "-o", "head.onnx", status=2).stderr
+    )
+    assert (
+        "the network comes first"
+        in command("attach", "head.npz", tmp_path / "older.onnx", "-o", "new.onnx", status=2).stderr
+    )
+    np.savez(tmp_path / "several.npz", a=np.ones((3, 4)), b=np.ones((2, 4)))
+    done = command("attach", tmp_path / "older.onnx", "several.npz", "-o", "new.onnx", status=2)
+    assert "attach takes what onnxhead build builds, which has options for every source" in done.stderr
+    assert whole.read_bytes() == content
+
+
+def test_rows_that_depend_on_each_other_are_named(head, tmp_path, command) -> None:
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["": 17]>
+        network (float[N, 4] x) => (float[N, 4] hidden) {
+            axes = Constant <value_ints = [0]> () mean = ReduceMean <axes = [0]> (x) hidden = Sub (x, mean)
+        }""")
+    onnx.save(model, tmp_path / "batch.onnx")
+    onnxhead.save(head, tmp_path / "head.onnx")
+    done = command("attach", "batch.onnx", "head.onnx", "-o", "whole.onnx")
+    assert "WARNING" in done.stdout
+    assert "with the other rows of its batch" in done.stdout
+    onnx.save(networks.make("older"), tmp_path / "sound.onnx")
+    done = command("attach", "sound.onnx", "head.onnx", "-o", "whole2.onnx")
+    assert "WARNING" not in done.stdout
+
+
+def test_a_sample_has_rows(head, tmp_path) -> None:
+    refused(
+        FeaturesError,
+        "a sample must have at least one row",
+        networks.save("older", tmp_path),
+        head,
+        tmp_path,
+        sample={"x": np.ones((0, 3))},
     )
 
 
@@ -564,7 +665,7 @@ def test_one_input_is_taken_without_its_name(head, tmp_path) -> None:
     [
         (
             lambda feeds: feeds["input_ids"],
-            "this model has 2 inputs, input_ids int64 .*: give a dict with an array for each, got ndarray",
+            "this model has 2 inputs, input_ids int64 .*: give an array for each by name, as a dict or a JSON object, got ndarray",
         ),
         (lambda feeds: {"input_ids": feeds["input_ids"]}, "attention_mask is missing, got input_ids"),
         (lambda feeds: feeds | {"token_type_ids": 0}, "and no 'token_type_ids': leave it out"),
@@ -603,9 +704,14 @@ def test_lengths_and_ranges_are_held_to_the_input(head, tmp_path) -> None:
     with pytest.raises(FeaturesError, match="flags must fit int32, got 4294967296"):
         classify(feeds | {"flags": np.full((3, 2), 2**32)})
     with pytest.raises(
-        ProviderError, match=r"must answer x \(3, 3\), flags \(2, 2\), it fails: .*; try other"
+        FeaturesError, match="N is one length in all inputs of this model, got 3 in x and 2 in"
     ):
         classify(feeds | {"flags": feeds["flags"][:2]})
+
+
+def test_what_the_network_itself_refuses_is_an_error(texts) -> None:
+    with pytest.raises(ProviderError, match=r"must answer input_ids \(1, 2\), .* it fails: .*; try other"):
+        texts({"input_ids": [[1, 200]], "attention_mask": [[1, 1]]})
 
 
 def test_text_and_booleans_are_inputs_too(random_head, tmp_path) -> None:

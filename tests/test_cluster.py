@@ -393,7 +393,9 @@ def test_the_command_starts_a_ray_says_nothing_of_it_and_stops_it(model, tmp_pat
     files = write_folder(tmp_path / "in", ".parquet")
     mark = uuid.uuid4().hex
     done = command(
-        *("run", model.path, "in", "-o", "out", "--engine", "ray", "--keep", "id"), mark=mark, cwd=tmp_path
+        *("run", model.path, "in", "-o", "out", "--engine", "ray", "--keep", "id", "--quiet"),
+        mark=mark,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""

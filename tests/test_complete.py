@@ -86,10 +86,11 @@ def test_what_cannot_be_completed_is_refused(tmp_path, random_head) -> None:
     by_hand = networks.save("softmax by hand", tmp_path)
     refused(
         ModelError,
-        "shown must be logits, or come from a Softmax or Sigmoid, what it gives looks like",
+        "shown must be logits, or come from a Softmax or Sigmoid, what it gives looks like probabilities that come from something else: name the logits with --at .at=., such as z, what its last linear layer gives",
         by_hand,
         tmp_path,
     )
+    refused(ModelError, "what it gives looks like probabilities", by_hand, tmp_path, link="softmax")
     refused(
         ModelError,
         "the Softmax of shown over the batch",
@@ -122,7 +123,10 @@ def test_what_cannot_be_completed_is_refused(tmp_path, random_head) -> None:
     )
     onnxhead.save(random_head(), tmp_path / "head.onnx")
     refused(
-        ModelError, "onnxhead built .*: it has logits and probabilities", tmp_path / "head.onnx", tmp_path
+        ModelError,
+        "onnxhead built .*, which has logits and probabilities: give the classifier that it was made of",
+        tmp_path / "head.onnx",
+        tmp_path,
     )
     with pytest.raises(WriteError, match="must not replace its own backbone"):
         complete(scores, scores)
@@ -184,7 +188,9 @@ def test_a_file_with_another_link_than_it_states_is_not_written(tmp_path, monkey
 
 def test_no_head_is_known_of_it(tmp_path, command) -> None:
     complete(networks.save("softmax", tmp_path), tmp_path / "both.onnx", labels=LABELS)
-    with pytest.raises(ModelError, match="with no head of which weight and bias are known: onnxhead build"):
+    with pytest.raises(
+        ModelError, match="is a classifier that was given an output and has none: onnxhead build"
+    ):
         onnxhead.read(tmp_path / "both.onnx")
     summary = inspect(tmp_path / "both.onnx")
     assert (summary.form, summary.weights_sha256, summary.labels) == (None, "", tuple(LABELS))

@@ -504,3 +504,15 @@ def test_a_calibrated_classifier_is_read_through_its_frozen_estimator(tmp_path: 
     estimator = CalibratedClassifierCV(FrozenEstimator(inner), method="temperature", ensemble=False)
     head = compare(estimator.fit(features, labels), features, tmp_path)
     assert head.folding.steps == ("standardscaler (StandardScaler)",)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "text"])
+def test_labels_of_ones_own_replace_those_of_the_estimator(kind) -> None:
+    features, labels = data("iris")
+    estimator = LogisticRegression(max_iter=1000).fit(
+        features, labels if kind == "numbers" else labels.astype(str)
+    )
+    names = ["setosa", "versicolor", "virginica"]
+    assert onnxhead.read(estimator, labels=names).labels == tuple(names)
+    with pytest.raises(SourceError, match="labels must be in the order of the classes, .* 0, 1, 2: leave"):
+        onnxhead.read(estimator, labels=["2", "1", "0"])

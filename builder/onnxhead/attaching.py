@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from onnxhead.graph import Place, compose
 from onnxhead.head import Head
 from onnxhead.joining import JOINT, DataFile, Tail
-from onnxhead.pooling import Pool, Pooling, check_pool, pool_nodes, pool_rows
+from onnxhead.model_file import ModelFile
+from onnxhead.pooling import Pool, Pooling, check_pool, check_pool_name, pool_nodes, pool_rows
 from onnxhead.scan import scan
 from onnxhead.tap import Tap, choose_features, open_tap
+from onnxhead.whole_file import WholeFile
 from onnxhead.whole_storage import Attachment, Plan, form_of, open_backbone, save_whole
 from onnxhead_runtime.contract import FEATURES
 from onnxhead_runtime.errors import HeadError, ModelError
@@ -70,13 +72,16 @@ def attach(
     """
     if not isinstance(head, Head):
         raise HeadError(f"attach takes a Head, got {type(head).__name__}: pass onnxhead.read(it)")
+    check_pool_name(pool)
     target = Path(path)
     model = open_backbone(backbone, target)
     form = form_of(model)
-    tap = open_tap(model, at or choose_features(model, head.features, pool))
-    feeds = tap.part.find_sample(sample)
-    given = tap.part.run(feeds)[0]
-    pooling = _pooling(tap, given.ndim, pool, normalize)
+    if isinstance(model, WholeFile) and model.has_head and at is None and (pool or normalize):
+        raise ModelError(
+            f"{model.path.name} makes rows of features already, got pool {pool} and normalize {normalize}: "
+            "leave --pool and --normalize (pool=, normalize=) out"
+        )
+    tap, feeds, given, pooling = _open(model, head, at, pool, normalize, sample)
 
     def make_tail(data: DataFile | None) -> tuple[Tail, str]:
         place = Place("", data.align()) if data else None
@@ -103,11 +108,18 @@ def attach(
     return save_whole(plan, target)
 
 
-def _pooling(tap: Tap, rank: int, pool: Pool | None, normalize: bool) -> Pooling:
-    check_pool(pool, rank, tap.tensor)
-    names = {one.name for one in tap.part.inputs}
-    is_masked = pool == "mean" and rank == _TOKENS_RANK and _MASK in names
-    return Pooling(pool, normalize, _MASK if is_masked else None)
+def _open(
+    model: ModelFile, head: Head, at: str | None, pool: Pool | None, normalize: bool, sample: Any
+) -> tuple[Tap, Feeds, NDArray[Any], Pooling]:
+    """Return where the backbone is cut, inputs to try it on, what it gives for them, and its pooling."""
+    tensor = at or choose_features(model, head.features, pool)
+    has_mask = _MASK in {one.name for one in model.proto.graph.input}
+    tap = open_tap(model, tensor, [_MASK] if has_mask and pool == "mean" else [])
+    feeds = tap.part.find_sample(sample)
+    given = tap.part.run(feeds)[0]
+    check_pool(pool, given.ndim, tensor)
+    is_masked = has_mask and pool == "mean" and given.ndim == _TOKENS_RANK
+    return tap, feeds, given, Pooling(pool, normalize, _MASK if is_masked else None)
 
 
 def _features(
@@ -119,7 +131,7 @@ def _features(
     if rows.shape[1:] != (head.features,):
         raise ModelError(
             f"a head takes rows of its {head.features} features, {tap.tensor} gives {rows.shape[1:]} for a "
-            "row: name another tensor with --at (at=), or pool it with --pool (pool=)"
+            "row: fit the head on those, or name another tensor with --at (at=)"
         )
     if not np.isfinite(rows).all():
         raise ModelError(

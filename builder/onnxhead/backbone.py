@@ -11,11 +11,16 @@ from onnxhead.nodes import every_node
 from onnxhead_runtime.errors import ModelError
 
 
-def cut(graph: GraphProto, tensor: str) -> GraphProto:
+def cut(graph: GraphProto, tensor: str, kept: Collection[str] = ()) -> GraphProto:
     """Return what is needed to compute a tensor, as a graph without outputs.
 
     Nodes, inputs and initializers stay as they are and in their order; initializers that older files list
     among their inputs are no inputs.
+
+    Args:
+        graph: The whole graph.
+        tensor: A tensor that one of its nodes gives.
+        kept: Inputs that stay although the tensor does not need them.
 
     Raises:
         ModelError: No node gives the tensor.
@@ -25,13 +30,14 @@ def cut(graph: GraphProto, tensor: str) -> GraphProto:
         >>> [node.op_type for node in cut(model.graph, "logits").node]
         ['Gemm']
     """
-    needed, nodes = {tensor}, []
+    needed, nodes = {tensor, *kept}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             nodes.append(node)
             needed.update(_names_used(node))
     if not nodes:
-        raise ModelError(f"a graph is cut at a tensor that one of its nodes gives, none gives {tensor!r}")
+        given = "is an input" if tensor in {value.name for value in graph.input} else "is none of them"
+        raise ModelError(f"a graph is cut at a tensor that one of its nodes gives, {tensor!r} {given}")
     part = GraphProto(name=graph.name, doc_string=graph.doc_string)
     part.node.extend(reversed(nodes))
     part.initializer.extend(one for one in graph.initializer if one.name in needed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -48,6 +49,8 @@ class Check:
         uncertainty: How far float32 arithmetic may be from float64 in the probabilities of rows near the
             decision: the largest bound there.
     """
+
+    against: ClassVar = "against float64"
 
     rows: int
     classes: int

@@ -18,13 +18,14 @@ from onnxhead.operators import list_link_nodes
 from onnxhead.part import Part
 from onnxhead.pooling import Pooling
 from onnxhead.sources.onnx_graph import attributes
-from onnxhead.tap import choose_scores, open_tap
+from onnxhead.tap import choose_scores, open_tap, scores_hint
 from onnxhead.whole_check import rounding_of
 from onnxhead.whole_storage import Attachment, Plan, form_of, open_backbone, save_whole
 from onnxhead_runtime import links
 from onnxhead_runtime.contract import LOGITS, Label, Link, check_labels, check_link, list_labels
 from onnxhead_runtime.errors import HeadError, ModelError
 
+_SUM_TOLERANCE = 1e-3
 _UNCHANGED = ("Identity", "Cast", "Dropout")
 _LINKS: dict[str, Link] = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
 
@@ -71,7 +72,10 @@ def complete(
     target = Path(path)
     model = open_backbone(source, target)
     if model.is_ours:
-        raise ModelError(f"onnxhead built {model.path}: it has logits and probabilities")
+        raise ModelError(
+            f"onnxhead built {model.path}, which has logits and probabilities: give the classifier that it "
+            "was made of, to make it anew"
+        )
     form = form_of(model)
     shown = at or choose_scores(model)
     scores, own_link = _before_link(model, shown)
@@ -84,7 +88,7 @@ def complete(
             f"logits must be [batch, C], {scores} has {logits.ndim} axes: name others with --at (at=)"
         )
     if own_link is None:
-        _check_are_scores(logits, shown, link)
+        _check_are_scores(model, logits, shown, link)
     else:
         answers = Part(model, cut(model.proto.graph, shown), [shown]).run(feeds)[0]
         _check_own_link(logits, chosen, answers, shown, rounding_of(tap.graph))
@@ -125,17 +129,20 @@ def _choose_link(link: Link | None, own: Link | None) -> Link:
     return own or link or "softmax"
 
 
-def _check_are_scores(logits: NDArray[np.float64], tensor: str, link: Link | None) -> None:
-    """Raise ModelError for what looks like probabilities, unless the user says that it is logits.
+def _check_are_scores(model: ModelFile, logits: NDArray[np.float64], tensor: str, link: Link | None) -> None:
+    """Raise for what cannot be logits.
 
     Raises:
+        ModelError: It looks like probabilities, and no link says otherwise, or each row sums to 1.
         HeadError: There is one class, and no link that has a probability for it.
     """
-    if link is None and logits.min() >= 0 and logits.max() <= 1:
+    is_within = logits.min() >= 0 and logits.max() <= 1
+    is_whole = logits.shape[1] > 1 and np.abs(logits.sum(axis=1) - 1).max() < _SUM_TOLERANCE
+    if is_within and (link is None or is_whole):
         raise ModelError(
             f"{tensor} must be logits, or come from a Softmax or Sigmoid, what it gives looks like "
-            "probabilities that come from something else: name the logits with --at (at=), or say how these "
-            "become probabilities, with --link (link=)"
+            "probabilities that come from something else: name the logits with --at (at=)"
+            f"{scores_hint(model)}"
         )
     if logits.shape[1] == 1 and link != "sigmoid":
         raise HeadError(

@@ -116,7 +116,8 @@ class ModelFile:
         if metadata is None:
             raise ModelError(
                 f"a head can be read from a file that onnxhead built, {self.path} has no {FORMAT_KEY} in "
-                "its metadata: onnxhead build makes such a file of another's last linear layer"
+                "its metadata: onnxhead build makes such a file of another's last linear layer, and onnxhead "
+                "attach one of the whole"
             )
         return metadata
 

@@ -13,8 +13,8 @@ from onnx import GraphProto
 
 from onnxhead.external import is_external
 from onnxhead.model_file import ModelFile
-from onnxhead_runtime.errors import ModelError, ProviderError
-from onnxhead_runtime.inputs import Feeds, Input, list_inputs, to_feeds
+from onnxhead_runtime.errors import FeaturesError, ModelError, ProviderError
+from onnxhead_runtime.inputs import UNNAMED, Feeds, Input, list_inputs, to_feeds
 from onnxhead_runtime.providers import import_onnxruntime, one_line
 
 _FOLDER_SINCE = (1, 21)  # from here on weights beside a model are found for one that is in memory
@@ -93,6 +93,8 @@ class Part:
         """
         if given is not None:
             feeds = to_feeds(given, self.inputs)
+            if not all(array.size for array in feeds.values()):
+                raise FeaturesError("a sample must have at least one row, and no input that is empty")
             self.run(feeds)
             return feeds
         for feeds in _made_up(self.inputs):
@@ -120,7 +122,7 @@ def _with_outputs(model: onnx.ModelProto, graph: GraphProto, outputs: Sequence[s
 
 def _made_up(inputs: Sequence[Input]) -> Iterator[Feeds]:
     """Yield inputs of several lengths and ranges, the same for every call."""
-    batches = {str(one.shape[0]) for one in inputs if one.shape} - {"?"}  # which some write for any length
+    batches = {str(one.shape[0]) for one in inputs if one.shape} - {UNNAMED}
     for length, largest in itertools.product(_LENGTHS, _LARGEST_INTEGERS):
         random = np.random.default_rng(0)
         yield {one.name: _value(one, _shape(one, batches, length), largest, random) for one in inputs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -13,12 +14,18 @@ from onnxhead_runtime.errors import ModelError
 
 Pool = Literal["mean", "cls", "flatten"]
 POOLS: tuple[Pool, ...] = get_args(Pool)
+SPATIAL_RANK = 4
+_RANKS: dict[Pool | None, Sequence[int]] = {
+    None: (2,),
+    "mean": (3, SPATIAL_RANK),
+    "cls": (3,),
+    "flatten": range(2, 10),
+}
 # from which opset on axes are an input
 _AXES_OPSETS = {"ReduceSum": 13, "Unsqueeze": 13}
 _REDUCE_OPSET = 18
 _CLIP_OPSET = 11  # the same of the limits of Clip
 _SMALLEST_COUNT, _SMALLEST_NORM = 1e-9, 1e-12  # as sentence-transformers and torch have them
-SPATIAL_RANK = 4
 
 
 class Pooling(NamedTuple):
@@ -37,6 +44,12 @@ class Pooling(NamedTuple):
     mask: str | None = None
 
 
+def check_pool_name(pool: object) -> None:
+    """Raise ModelError for a way of pooling that there is not."""
+    if pool not in (None, *POOLS):
+        raise ModelError(f"pool must be one of {', '.join(POOLS)}, got {pool!r}")
+
+
 def check_pool(pool: Pool | None, rank: int, what: str) -> None:
     """Raise ModelError unless a tensor of so many axes becomes rows of features by `pool`.
 
@@ -45,17 +58,14 @@ def check_pool(pool: Pool | None, rank: int, what: str) -> None:
         rank: How many axes the tensor has.
         what: The tensor, in words.
     """
-    if pool not in (None, *POOLS):
-        raise ModelError(f"pool must be one of {', '.join(POOLS)}, got {pool!r}")
-    allowed = {None: (2,), "mean": (3, 4), "cls": (3,), "flatten": tuple(range(2, 10))}[pool]
-    if rank in allowed:
+    if rank in _RANKS[pool]:
         return
+    possible = [name for name in POOLS if rank in _RANKS[name]]
+    remedy = f"--pool {' or '.join(possible)} (pool=)" if possible else "another tensor, with --at (at=)"
     if pool is None:
-        raise ModelError(
-            f"features must be [batch, F], {what} has {rank} axes: say how they become so, with --pool mean, "
-            "cls or flatten (pool=), or name another tensor with --at (at=)"
-        )
-    raise ModelError(f"pool {pool} is for {' or '.join(map(str, allowed))} axes, {what} has {rank}")
+        raise ModelError(f"features must be [batch, F], {what} has {rank} axes: name {remedy}")
+    allowed = " or ".join(map(str, _RANKS[pool]))
+    raise ModelError(f"pool {pool} is for {allowed} axes, {what} has {rank}: name {remedy}")
 
 
 def pool_nodes(

@@ -28,6 +28,7 @@ from onnxhead.replacement import (
 from onnxhead.scan import Progress, Scan, scan
 from onnxhead_runtime.contract import Label, Link
 from onnxhead_runtime.errors import HeadError, VerificationError, WriteError
+from onnxhead_runtime.weights import is_whole
 
 EXTERNAL_THRESHOLD_BYTES = LARGE_BYTES
 
@@ -94,7 +95,8 @@ def save(
     Raises:
         HeadError: `head` is no Head, `form.top_k` is beyond its classes, or a large weight holds NaN,
             infinity or values beyond float32.
-        WriteError: `path` does not end in .onnx or cannot be written, or the head is not in place.
+        WriteError: `path` does not end in .onnx or cannot be written, a model with a backbone is there, or
+            the head is not in place.
         VerificationError: The model's answers are beyond the bound of rounding; nothing was replaced.
         ProviderError: onnxruntime is missing.
 
@@ -107,6 +109,11 @@ def save(
         raise HeadError(f"save takes a Head, got {type(head).__name__}: pass onnxhead.Head(weight, bias)")
     target = Path(path)
     check_name(target)
+    if is_whole(target):
+        raise WriteError(
+            f"a head alone does not take the place of a model with a backbone, {target}: give another file, "
+            "or remove that one"
+        )
     check_shape(head, form)
     if in_place:
         check_in_place(form)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from onnxhead.model_file import ModelFile
 from onnxhead.part import Part
 from onnxhead.pooling import SPATIAL_RANK, Pool, check_pool
 from onnxhead.sources.onnx_graph import Graph
-from onnxhead.sources.onnx_layers import last_layers
+from onnxhead.sources.onnx_layers import Layer, last_layers
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime.contract import FEATURES, LOGITS
 from onnxhead_runtime.errors import ModelError, OnnxHeadError
@@ -53,16 +54,21 @@ class Tap:
         return first if isinstance(first, int) or first in symbols else None
 
 
-def open_tap(model: ModelFile, tensor: str) -> Tap:
+def open_tap(model: ModelFile, tensor: str, kept: Collection[str] = ()) -> Tap:
     """Cut a model off at a tensor of floats.
+
+    Args:
+        model: The model.
+        tensor: The tensor.
+        kept: Inputs that stay although the tensor does not need them.
 
     Raises:
         ModelError: There is no such tensor, its type is another, or onnxruntime refuses the part.
     """
     try:
-        graph = cut(model.proto.graph, tensor)
+        graph = cut(model.proto.graph, tensor, kept)
     except ModelError as error:
-        raise ModelError(f"{error}; {_hint(model)}") from error
+        raise ModelError(f"{error}; {_similar(model, tensor) or _hint(model)}") from error
     part = Part(model, graph, [tensor])
     found = part.outputs[0]
     if found.type not in _TYPES:
@@ -84,11 +90,16 @@ def choose_features(model: ModelFile, width: int, pool: Pool | None) -> str:
         return str(fitting[0])
     which = f"several: {', '.join(fitting)}" if fitting else "none"
     pooled = [node.name for node in outputs if not pool and _width(node.shape, "mean") == width]
-    advice = f"; {pooled[0]} becomes so with --pool mean or cls (pool=)" if pooled else ""
+    layers = [one for one in _linear_layers(model) if one.weight.shape[1] == width and not pool]
+    if fitting or not (pooled or layers):
+        advice = _hint(model)
+    elif pooled:
+        advice = f"{pooled[0]} becomes so with --pool mean or cls (pool=)"
+    else:
+        advice = f"its last linear layer takes such features: --at {layers[0].features} (at=)"
     wanted = f"[batch, {width}]{f' after pool {pool}' if pool else ''}"
     raise ModelError(
-        f"a head of {width} features takes an output {wanted}, {model.path.name} has {which}{advice}; "
-        f"{_hint(model)}"
+        f"a head of {width} features takes an output {wanted}, {model.path.name} has {which}; {advice}"
     )
 
 
@@ -131,14 +142,25 @@ def _width(shape: Sequence[Any], pool: Pool | None) -> int | None:
 
 
 def _hint(model: ModelFile) -> str:
-    """Say what the outputs are, and what the last linear layer takes."""
     outputs = ", ".join(value.name for value in model.proto.graph.output[:10])
+    return f"its outputs are {outputs}: name one of them, or a tensor inside, with --at (at=)"
+
+
+def _similar(model: ModelFile, tensor: str) -> str:
+    """Return the name that was perhaps meant, in a sentence; empty for none."""
+    names = {name.lower(): name for node in model.proto.graph.node for name in node.output}
+    found = difflib.get_close_matches(tensor.lower(), names, n=1, cutoff=0.8)
+    return f"did you mean {names[found[0]]}?" if found else ""
+
+
+def _linear_layers(model: ModelFile) -> Sequence[Layer]:
     try:
-        layers = last_layers(Graph(model))
+        return last_layers(Graph(model))
     except OnnxHeadError:
-        layers = []
-    features = "".join(
-        f", and its last linear layer takes {layer.features} [batch, {layer.weight.shape[1]}]"
-        for layer in layers[:1]
-    )
-    return f"its outputs are {outputs}{features}: name a tensor with --at (at=)"
+        return []
+
+
+def scores_hint(model: ModelFile) -> str:
+    """Say what the last linear layer gives, which may be the logits."""
+    layers = _linear_layers(model)
+    return f", such as {layers[0].scores}, what its last linear layer gives" if layers else ""

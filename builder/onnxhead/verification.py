@@ -64,7 +64,7 @@ def verify(
     """
     path = Path(path)
     if path.is_dir():
-        return _verify_bundle(find_bundle(path), key)
+        return _verify_bundle(find_bundle(path), key, sample)
     model = open_model(path)
     if key is not None:
         raise ModelError(f"a signature is that of a folder that was shipped, {path} is a file")
@@ -78,17 +78,17 @@ def _check(model: ModelFile, sample: Any = None) -> tuple[Check | WholeCheck | N
     if findings:
         return None, findings
     check = content_of(model, sample).check(model.path)
-    return check, [] if check.passed else [f"the largest errors are {check}"]
+    return check, [] if check.passed else [f"the largest errors {check.against} are {check}"]
 
 
-def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None) -> Verification:
+def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None, sample: Any) -> Verification:
     findings = [] if key is None else signature_findings(bundle, Path(key))
     signed = None if key is None and (bundle / SIGNATURE).exists() else key is not None and not findings
     findings += bundle_damages(bundle)
     if findings:
         return Verification(bundle, None, findings, signed)
     model = open_model(bundle / MODEL)
-    check, findings = _check(model)
+    check, findings = _check(model, sample)
     if not findings:
         findings = answer_findings(bundle, content_of(model))
     return Verification(bundle, check, findings, signed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,9 @@ from onnxhead.reference import (
     refer_logits,
 )
 from onnxhead.whole_file import WholeFile
-from onnxhead_runtime import links, load
+from onnxhead_runtime import Classifier, Prediction, links, load
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
-from onnxhead_runtime.inputs import Feeds
+from onnxhead_runtime.inputs import Feeds, Input
 
 # Of the largest number of a row: how far a backbone that is run in two ways may be from itself. Its own bound
 # is not known; in float32 networks of a dozen layers come to a hundredth of this.
@@ -43,12 +44,18 @@ class WholeCheck:
         link: The same of the probabilities, against the link in float64 of the model's own logits.
         apart: The same of the logits, against the backbone run by itself and then the head in float64. The
             bound allows for a backbone that rounds otherwise.
+        alone: The logits of the first row without the others, against those with them, by the same bound;
+            None where there is one row, or the number of rows is fixed. It is beyond its bound where a
+            backbone lets rows depend on each other, as with dynamic quantisation: no error of the model.
     """
+
+    against: ClassVar = "against float64 and the parts run apart"
 
     rows: int
     head: Deviation | None
     link: Deviation
     apart: Deviation
+    alone: Deviation | None
 
     @property
     def passed(self) -> bool:
@@ -76,14 +83,32 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
     """
     backbone = Part(model, cut(model.proto.graph, model.start), [model.start])
     feeds = backbone.find_sample(sample)
-    answer = load(model.path, device="cpu")(feeds)
+    classify = load(model.path, device="cpu")
+    answer = classify(feeds)
     given = backbone.run(feeds)[0] if expected is None else expected
     exact = refer_whole(model, given)
     link = link_deviation(
         model.metadata.link, model.metadata.temperature, answer.logits, answer.probabilities
     )
     apart = deviation(answer.logits, exact.logits, exact.logits_bound)
-    return WholeCheck(len(given), _inside(model, feeds) if model.has_head else None, link, apart)
+    inside = _inside(model, feeds) if model.has_head else None
+    return WholeCheck(len(given), inside, link, apart, _alone(classify, feeds, answer, exact))
+
+
+def first_row(feeds: Feeds, inputs: Sequence[Input]) -> Feeds | None:
+    """Return the first row of a batch; None where it has no others, or their number is fixed."""
+    is_free = all(one.shape and not isinstance(one.shape[0], int) for one in inputs)
+    if not is_free or min(len(array) for array in feeds.values()) < 2:
+        return None
+    return {name: array[:1] for name, array in feeds.items()}
+
+
+def _alone(classify: Classifier, feeds: Feeds, answer: Prediction, exact: Reference) -> Deviation | None:
+    first = first_row(feeds, classify.inputs)
+    if first is None:
+        return None
+    alone = classify(first).logits
+    return deviation(alone, answer.logits[: len(alone)].astype(np.float64), exact.logits_bound[: len(alone)])
 
 
 def refer_whole(model: WholeFile, given: NDArray[Any]) -> Reference:

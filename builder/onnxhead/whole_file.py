@@ -86,8 +86,8 @@ class WholeFile(ModelFile):
         """
         if not self.has_head:
             raise ModelError(
-                f"{self.path} is a model that was given its missing output, with no head of which weight and "
-                "bias are known: onnxhead build makes one of its last linear layer"
+                f"a head is known by its weight and bias, {self.path} is a classifier that was given an "
+                "output and has none: onnxhead build makes a head of the classifier that it was made of"
             )
         proto = onnx.ModelProto(ir_version=self.proto.ir_version)
         proto.opset_import.append(helper.make_opsetid("", opset_of(self.proto)))

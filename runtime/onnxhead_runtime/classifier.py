@@ -266,7 +266,8 @@ class Classifier:
         if not self.features:
             raise FeaturesError(
                 f"rows of features are for a head alone, {self._path} takes "
-                f"{'; '.join(map(str, self.inputs))}: call the classifier with those, batch by batch"
+                f"{'; '.join(map(str, self.inputs))}: call the classifier with those, batch by batch (or run "
+                "without -o)"
             )
 
     def _head_runner(self) -> Runner:

@@ -18,6 +18,7 @@ _NAMES = {"float": "float32", "double": "float64", "string": "str"}  # onnxrunti
 _NUMBERS = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()  # noqa: SIM905
 
 
+UNNAMED = "?"  # what some write for a length without a symbol
 Axis = int | str | None  # a length; a symbol where it is free; None where it has not even that
 
 
@@ -97,8 +98,8 @@ def by_name(value: Any, inputs: tuple[Input, ...]) -> Mapping[str, Any]:
         if len(inputs) == 1:
             return {names[0]: value}
         raise FeaturesError(
-            f"this model has {len(inputs)} inputs, {listed}: give a dict with an array for each, got "
-            f"{type(value).__name__}"
+            f"this model has {len(inputs)} inputs, {listed}: give an array for each by name, as a dict or a "
+            f"JSON object, got {type(value).__name__}"
         )
     for name in names:
         if name not in value:
@@ -139,7 +140,8 @@ def _to_text(value: Any, wanted: Input) -> NDArray[Any]:
 
 
 def _check_shapes(feeds: Feeds, inputs: tuple[Input, ...]) -> None:
-    """Raise unless every axis is there, with the length that it must have."""
+    """Raise unless every axis is there, with the length that it must have, and a symbol means one length."""
+    lengths: dict[str, tuple[int, str]] = {}
     for one in inputs:
         shape = feeds[one.name].shape
         fits = len(shape) == len(one.shape) and all(
@@ -147,3 +149,12 @@ def _check_shapes(feeds: Feeds, inputs: tuple[Input, ...]) -> None:
         )
         if not fits:
             raise FeaturesError(f"this model takes {one}, got {describe(feeds[one.name])}")
+        for axis, length in zip(one.shape, shape, strict=True):
+            if not isinstance(axis, str) or axis == UNNAMED:
+                continue
+            known, name = lengths.setdefault(axis, (length, one.name))
+            if length != known:
+                raise FeaturesError(
+                    f"{axis} is one length in all inputs of this model, got {known} in {name} and {length} "
+                    f"in {one.name}"
+                )

@@ -123,7 +123,7 @@ def _check_signature(session: Any, path: str) -> int:
     raise ModelError(
         f"a model must have one input {FEATURES} float32 [batch, F] and the outputs {LOGITS} and "
         f"{PROBABILITIES} float32 [batch, C], {path} has the inputs {_list_nodes(inputs)} and the "
-        f"outputs {_list_nodes(outputs)}"
+        f"outputs {_list_nodes(outputs)}: onnxhead attach makes such a model of another network"
     )
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 import onnxhead
 from onnxhead import display
-from onnxhead.cli.building import Labels, LabelsFile, Link, given_labels
+from onnxhead.cli.building import Labels, LabelsFile, Link, check_source_stays, given_labels
 from onnxhead.cli.common import AsJson, Sample, print_result, read_sample
 from onnxhead.completing import complete
 from onnxhead.pooling import Pool
 from onnxhead.progress import ended_by_signals
 from onnxhead_runtime import contract
-from onnxhead_runtime.errors import ModelError
+from onnxhead_runtime.errors import ModelError, SourceError
 
 
 def attach(
@@ -52,6 +52,10 @@ def attach(
 ) -> None:
     """Join a network and a head into one model; or give a classifier both outputs."""
     given, inputs = given_labels(labels, labels_file), read_sample(sample)
+    if backbone.suffix != ".onnx":
+        raise ModelError(f"the network comes first, an .onnx file, and then the head, got {backbone} first")
+    if source is not None:
+        check_source_stays(source, output)
     with ended_by_signals():  # what is unfinished is removed
         if source is None:
             if pool or normalize:
@@ -61,7 +65,7 @@ def attach(
             chosen = cast("contract.Link | None", link)
             report = complete(backbone, output, at=at, link=chosen, labels=given, sample=inputs)
         else:
-            head = onnxhead.read(source, labels=given, link=link)
+            head = _read_head(source, given, link)
             report = onnxhead.attach(
                 backbone,
                 head,
@@ -72,3 +76,11 @@ def attach(
                 sample=inputs,
             )
     print_result(report, display.attachment_lines(report), as_json)
+
+
+def _read_head(source: Path, labels: list[Any] | None, link: str | None) -> onnxhead.Head:
+    try:
+        return onnxhead.read(source, labels=labels, link=link)
+    except SourceError as error:
+        error.add_note("attach takes what onnxhead build builds, which has options for every source")
+        raise

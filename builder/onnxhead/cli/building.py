@@ -12,7 +12,7 @@ import typer
 import onnxhead
 from onnxhead import display
 from onnxhead.calibration import calibrate as fit_temperature
-from onnxhead.cli.common import AsJson, Features, Model, Sample, print_json, print_lines, read_sample
+from onnxhead.cli.common import AsJson, Features, Model, Sample, print_json, print_lines, read_sample, say
 from onnxhead.compatibility import RUNTIMES, form_for
 from onnxhead.encoding import STORAGES, Storage
 from onnxhead.form import COMPUTES, Compute, Form
@@ -29,6 +29,7 @@ from onnxhead.sources.labels import parse_labels, read_labels, read_true_labels
 from onnxhead.storage import Report, check_in_place
 from onnxhead_runtime.errors import FeaturesError, SourceError, VerificationError, WriteError
 from onnxhead_runtime.rows import read_features
+from onnxhead_runtime.weights import is_whole
 
 WeightKey = Annotated[str | None, typer.Option(help="Which array of the source is the weight.")]
 Labels = Annotated[str | None, typer.Option(help="One per class, separated by commas.")]
@@ -130,7 +131,7 @@ def build(
     )
     folder = Path("models") if head.stored is None or not in_place else head.stored[0].path.parent
     target = output or folder / f"{source[0].resolve().stem}.onnx"
-    _check_source_stays(source[0], target)
+    check_source_stays(source[0], target)
     check_name(target)
     with ended_by_signals():  # what is unfinished is removed
         cost = None if form.is_float32 else _price(head, form, target, rows)
@@ -169,7 +170,7 @@ def calibrate(
         check_picture(plot)
     head = onnxhead.read(model)
     calibration = fit_temperature(head, read_features(features, head.features), read_true_labels(labels))
-    _check_source_stays(model, output)
+    check_source_stays(model, output)
     report = _save(calibration.head, output, _form_of(model))
     if plot:
         draw(calibration, plot)
@@ -178,6 +179,8 @@ def calibrate(
         print_json({**dataclasses.asdict(report), **quality})
         return
     print_lines([*display.calibration_lines(calibration), "", *display.report_lines(report)])
+    if is_whole(model):
+        say(f"this is the head alone: onnxhead attach {model} {output} -o ... puts it on its backbone")
 
 
 def ship(
@@ -279,7 +282,8 @@ def _save(head: Head, target: Path, form: Form, in_place: bool = False) -> Repor
         return onnxhead.save(head, target, form=form, in_place=in_place, progress=progress)
 
 
-def _check_source_stays(source: Path, output: Path) -> None:
+def check_source_stays(source: Path, output: Path) -> None:
+    """Raise WriteError where a model would replace the file that it is made of."""
     if output.exists() and output.samefile(source):
         raise WriteError(f"a model must not replace its own source, {output}: give another file with -o")
 

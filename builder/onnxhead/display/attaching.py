@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from onnxhead.display.text import against, label_list, link_text, plain, table
+from onnxhead.display.text import label_list, link_text, plain, table
 from onnxhead.pooling import Pooling
+from onnxhead.whole_check import WholeCheck
 from onnxhead.whole_storage import Attachment
 
 
@@ -21,7 +22,8 @@ def attachment_lines(report: Attachment) -> Iterator[str]:
             ("opset", f"{report.opset}, IR version {report.ir_version}, the backbone's"),
             ("labels", label_list(report.labels)),
             ("link", link_text(report.link, report.temperature)),
-            ("largest error", f"{against(report.check)}: {report.check}"),
+            ("largest error", f"{report.check.against}: {report.check}"),
+            *_warning_rows(report.check),
             ("file", f"{plain(str(report.path))} ({report.size_bytes:,} bytes)"),
             *([("data file", plain(str(report.data_path)))] if report.data_path else []),
             ("sha256", report.sha256),
@@ -35,3 +37,12 @@ def _pooling_text(pooling: Pooling) -> str:
     ]
     without = f" without padding by {plain(pooling.mask)}" if pooling.mask else ""
     return pool + without + (", divided by its norm" if pooling.normalize else "")
+
+
+def _warning_rows(check: WholeCheck) -> Iterator[tuple[str, str]]:
+    if check.alone and check.alone.ratio > 1:
+        yield (
+            "WARNING",
+            f"a row's logits change by {check.alone.error:.2g} with the other rows of its batch, as in "
+            "networks that are quantised dynamically",
+        )

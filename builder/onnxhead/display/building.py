@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from onnxhead.calibration import Calibration
 from onnxhead.check import Check
 from onnxhead.compatibility import refusing_runtimes
-from onnxhead.display.text import against, count, label_list, link_text, plain, table
+from onnxhead.display.text import count, label_list, link_text, plain, table
 from onnxhead.form import Form
 from onnxhead.head import Folding
 from onnxhead.precision import Price
@@ -79,7 +79,7 @@ def shipment_lines(shipment: Shipment) -> Iterator[str]:
             ("project", f"{plain(str(shipment.path))} ({TARGETS[shipment.target].description})"),
             *([("left out", ", ".join(shipment.left_out))] if shipment.left_out else []),
             ("vectors", vectors),
-            ("largest error", f"{against(shipment.check)}: {shipment.check}"),
+            ("largest error", f"{shipment.check.against}: {shipment.check}"),
             *([("signature", SIGNATURE)] if shipment.signed else []),
             ("next", f"{plain(str(shipment.path / 'README.md'))} says what is needed there"),
             *([("then", " && ".join(shipment.commands))] if shipment.commands else []),

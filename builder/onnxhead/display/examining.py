@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from onnxhead.compatibility import ON_CPU, refusing_runtimes
-from onnxhead.display.text import against, label_list, link_text, plain, table
+from onnxhead.display.text import label_list, link_text, plain, table
 from onnxhead.doctor import Diagnosis
 from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.summary import Summary
@@ -61,7 +61,7 @@ def _runtimes(summary: Summary) -> str:
 def verification_lines(verification: Verification) -> Iterator[str]:
     """Say whether a model is as it was built."""
     if verification.check:
-        yield f"largest error {against(verification.check)}: {verification.check}"
+        yield f"largest error {verification.check.against}: {verification.check}"
     for finding in verification.findings:
         yield f"FOUND: {plain(finding)}"
     if verification.findings:

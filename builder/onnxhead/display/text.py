@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from onnxhead.check import Check
-from onnxhead.whole_check import WholeCheck
 from onnxhead_runtime.contract import Decision, Label
 
 LISTED_CLASSES = 10
@@ -49,11 +47,6 @@ def count(number: int, noun: str) -> str:
 def places(number: Decimal) -> int:
     """Return how many decimals a number has."""
     return -int(number.as_tuple().exponent)
-
-
-def against(check: Check | WholeCheck) -> str:
-    """Say what answers were compared with."""
-    return "against float64" if isinstance(check, Check) else "against float64 and the parts run apart"
 
 
 def table(rows: Sequence[tuple[str, str]]) -> Iterator[str]:

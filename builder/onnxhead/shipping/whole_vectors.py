@@ -21,7 +21,7 @@ from onnxhead.backbone import cut
 from onnxhead.part import Part
 from onnxhead.reference import Reference, deviation
 from onnxhead.shipping.vectors import DATA_SET, VECTORS, answers_document, decisions, states_the_same
-from onnxhead.whole_check import refer_whole
+from onnxhead.whole_check import first_row, refer_whole
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime import load
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Decision
@@ -75,9 +75,8 @@ def make_whole_cases(model: WholeFile, sample: Any = None) -> list[WholeCase]:
     backbone = _backbone(model)
     feeds = backbone.find_sample(sample)
     cases = [_answered(model, backbone, "sample", feeds)]
-    is_free = all(one.shape and not isinstance(one.shape[0], int) for one in backbone.inputs)
-    if is_free and len(cases[0].exact.logits) > 1:
-        first = {name: array[:1] for name, array in feeds.items()}
+    first = first_row(feeds, backbone.inputs)
+    if first is not None:
         cases.append(_answered(model, backbone, "first row", first))
     return cases
 

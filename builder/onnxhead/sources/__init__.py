@@ -137,7 +137,8 @@ def _check_order(labels: Iterable[Any], contents: Contents) -> None:
     """Raise where the labels of a source are given again in another order: they name its classes in order."""
     if not isinstance(labels, Collection) or isinstance(labels, str):
         return
-    given, own = list(map(str, labels)), list(map(str, contents.labels or ()))
+    own = [] if contents.labels is None else list(map(str, contents.labels))
+    given = list(map(str, labels))
     if given != own and sorted(given) == sorted(own):
         raise SourceError(
             f"labels must be in the order of the classes, {contents.name} has them as {', '.join(own[:10])}: "
