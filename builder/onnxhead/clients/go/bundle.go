@@ -16,45 +16,51 @@ import (
 	"example.com/onnxhead/internal/label"
 )
 
-// description is what head.json says.
-type description struct {
-	Format   string            `json:"format"`
-	Model    string            `json:"model"`
-	SHA256   map[string]string `json:"sha256"` // by file name
-	Inputs   []string          `json:"inputs"`
-	Outputs  []string          `json:"outputs"`
-	Features int               `json:"features"`
-	Classes  int               `json:"classes"`
-	Labels   label.List        `json:"labels"`
-	Link     string            `json:"link"`
+// A stated is what the head.json of every format says.
+type stated struct {
+	Format  string            `json:"format"`
+	Model   string            `json:"model"`
+	SHA256  map[string]string `json:"sha256"` // by file name
+	Outputs []string          `json:"outputs"`
+	Classes int               `json:"classes"`
+	Labels  label.List        `json:"labels"`
+	Link    string            `json:"link"`
 }
 
-// readBundle reads head.json, and holds the files of the model to the hashes in it.
-func readBundle(folder string) (*description, error) {
+// A parsed is a head.json: what every format says, and what is wrong in the rest.
+type parsed interface {
+	common() *stated
+	problem() error
+}
+
+// readHead reads head.json, which must have the format wanted, into a description, and holds the files of the model
+// to the hashes in it.
+func readHead(folder, wanted string, into parsed) error {
 	path := filepath.Join(folder, "head.json")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: a bundle must have a head.json, %s has none: name the bundle's folder, or copy the bundle "+
+		return fmt.Errorf("%w: a bundle must have a head.json, %s has none: name the bundle's folder, or copy the bundle "+
 			"again, as a whole", ErrBundle, folder)
 	}
 	if err != nil {
-		return nil, unreadable(path, err)
+		return unreadable(path, err)
 	}
-	if format := statedFormat(data); format != nil && format != "1" {
-		return nil, fmt.Errorf("%w: this client reads bundles of format 1, %s states %v: ship it again with the onnxhead that "+
-			"this client came with", ErrBundle, folder, format)
+	if format := statedFormat(data); format != nil && format != wanted {
+		return fmt.Errorf("%w: this client reads bundles of format %s, %s states %v: ship it again with the onnxhead that this "+
+			"client came with, and take the client that is shipped there: heads alone (format 1) and models with a backbone "+
+			"(format 2) have one each", ErrBundle, wanted, folder, format)
 	}
-	description, err := parseDescription(data)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s must be as onnxhead ships it, it is not: copy the bundle again, as a whole: %w",
+	if err := parse(data, wanted, into); err != nil {
+		return fmt.Errorf("%w: %s must be as onnxhead ships it, it is not: copy the bundle again, as a whole: %w",
 			ErrBundle, path, err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(description.SHA256)) {
-		if err := checkHash(filepath.Join(folder, name), description.SHA256[name]); err != nil {
-			return nil, err
+	hashes := into.common().SHA256
+	for _, name := range slices.Sorted(maps.Keys(hashes)) {
+		if err := checkHash(filepath.Join(folder, name), hashes[name]); err != nil {
+			return err
 		}
 	}
-	return description, nil
+	return nil
 }
 
 // statedFormat is read before all else, since another format may state that otherwise; nil where there is none.
@@ -68,27 +74,25 @@ func statedFormat(data []byte) any {
 	return version.Format
 }
 
-func parseDescription(data []byte) (*description, error) {
-	var d description
-	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, err
+func parse(data []byte, wanted string, into parsed) error {
+	if err := json.Unmarshal(data, into); err != nil {
+		return err
 	}
+	d := into.common()
 	_, hashed := d.SHA256[d.Model]
 	switch {
-	case d.Format != "1":
-		return nil, errors.New("it must state its format")
+	case d.Format != wanted:
+		return errors.New("it must state its format")
 	case !hashed:
-		return nil, fmt.Errorf("it must state the SHA-256 of the model %q", d.Model)
-	case len(d.Inputs) != 1 || len(d.Outputs) != 2:
-		return nil, fmt.Errorf("a head has one input and two outputs, it states %q and %q", d.Inputs, d.Outputs)
-	case d.Features < 1:
-		return nil, fmt.Errorf("a head has one feature or more, it states %d", d.Features)
+		return fmt.Errorf("it must state the SHA-256 of the model %q", d.Model)
+	case len(d.Outputs) != 2:
+		return fmt.Errorf("a model has two outputs, it states %q", d.Outputs)
 	case d.Classes < 1 || len(d.Labels) != d.Classes:
-		return nil, fmt.Errorf("a head has one label per class, it states %d classes and %d labels", d.Classes, len(d.Labels))
+		return fmt.Errorf("a model has one label per class, it states %d classes and %d labels", d.Classes, len(d.Labels))
 	case !slices.Contains([]string{"softmax", "sigmoid", "ovr"}, d.Link):
-		return nil, fmt.Errorf("the link must be softmax, sigmoid or ovr, it states %q", d.Link)
+		return fmt.Errorf("the link must be softmax, sigmoid or ovr, it states %q", d.Link)
 	}
-	return &d, nil
+	return into.problem()
 }
 
 func checkHash(path, stated string) error {

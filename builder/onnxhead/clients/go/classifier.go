@@ -14,23 +14,21 @@
 package onnxhead
 
 import (
+	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
 
+// ErrFeatures is a row of another width.
+var ErrFeatures = errors.New("bad features")
+
 // A Classifier is a head that is loaded. Several goroutines may call it at once.
 type Classifier struct {
+	*model
 	features int
-	labels   []Label
-	link     string
-
-	closing sync.RWMutex                // held for reading while the session runs
-	session *ort.DynamicAdvancedSession // nil once it is closed
 }
 
 // Load loads a bundle: the folder that onnxhead shipped.
@@ -38,52 +36,30 @@ type Classifier struct {
 // The error is [ErrBundle] where it is no bundle or its files are not those that were shipped, and [ErrRuntime]
 // where onnxruntime cannot be loaded.
 func Load(folder string) (*Classifier, error) {
-	description, err := readBundle(folder)
-	if err != nil {
+	var head description
+	if err := readHead(folder, format, &head); err != nil {
 		return nil, err
 	}
 	if err := initialize(); err != nil {
 		return nil, err
 	}
-	session, err := openSession(filepath.Join(folder, description.Model), description)
+	// one thread: a head is small, and callers have goroutines of their own
+	model, err := openModel(folder, &head.stated, head.Inputs, 1)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the model must load in onnxruntime, %s refuses that of %s: take a newer onnxruntime, or "+
-			"copy the bundle again, as a whole: %w", ErrBundle, ort.GetVersion(), folder, err)
+		return nil, err
 	}
-	classifier := &Classifier{
-		features: description.Features,
-		labels:   description.Labels,
-		link:     description.Link,
-		session:  session,
-	}
-	if err := classifier.verify(); err != nil {
+	classifier := &Classifier{model, head.Features}
+	// a row must run: to ask onnxruntime_go for inputs and outputs would load the model a second time
+	if _, err := classifier.Classify(make([]float32, head.Features)); err != nil {
 		classifier.Close()
-		return nil, fmt.Errorf("%w: %s: %w", ErrBundle, folder, err)
+		return nil, fmt.Errorf("%w: %s: the model must have the inputs and outputs of head.json, it has others: copy the "+
+			"bundle again, as a whole: %w", ErrBundle, folder, err)
 	}
 	return classifier, nil
 }
 
-// Close frees the head, after the calls that are under way. Later calls of Classify and ClassifyBatch return
-// [ErrClosed]; to close again does nothing.
-func (c *Classifier) Close() error {
-	c.closing.Lock()
-	defer c.closing.Unlock()
-	if c.session == nil {
-		return nil
-	}
-	err := c.session.Destroy()
-	c.session = nil
-	return err
-}
-
 // Features returns how many features a row has.
 func (c *Classifier) Features() int { return c.features }
-
-// Labels returns the labels, one per class.
-func (c *Classifier) Labels() []Label { return slices.Clone(c.labels) }
-
-// Link returns how logits become probabilities: softmax, sigmoid or ovr.
-func (c *Classifier) Link() string { return c.link }
 
 // Classify answers one row of features. The error is [ErrFeatures] where it has another width.
 func (c *Classifier) Classify(row []float32) (Prediction, error) {
@@ -91,11 +67,11 @@ func (c *Classifier) Classify(row []float32) (Prediction, error) {
 		return Prediction{}, fmt.Errorf("%w: a row must have %d features, got %d: pass those that the head was trained on, in "+
 			"their order", ErrFeatures, c.features, len(row))
 	}
-	logits, probabilities, err := c.run(row, 1)
+	predictions, err := c.answer(row, 1)
 	if err != nil {
 		return Prediction{}, err
 	}
-	return Prediction{logits, probabilities, c.labels}, nil
+	return predictions[0], nil
 }
 
 // ClassifyBatch answers rows of features, which may be none, with one prediction each. The error is [ErrFeatures]
@@ -110,27 +86,13 @@ func (c *Classifier) ClassifyBatch(rows [][]float32) ([]Prediction, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	logits, probabilities, err := c.run(slices.Concat(rows...), len(rows))
-	if err != nil {
-		return nil, err
-	}
-	predictions := make([]Prediction, len(rows))
-	for i := range predictions {
-		start, end := i*len(c.labels), (i+1)*len(c.labels)
-		predictions[i] = Prediction{logits[start:end:end], probabilities[start:end:end], c.labels}
-	}
-	return predictions, nil
+	return c.answer(slices.Concat(rows...), len(rows))
 }
 
-// run lets onnxruntime read the features, and write the logits and probabilities, where they lie in Go's memory.
-func (c *Classifier) run(features []float32, rows int) (logits, probabilities []float32, err error) {
-	c.closing.RLock()
-	defer c.closing.RUnlock()
-	if c.session == nil {
-		return nil, nil, ErrClosed
-	}
-	logits = make([]float32, rows*len(c.labels))
-	probabilities = make([]float32, rows*len(c.labels))
+// answer lets onnxruntime read the features, and write the logits and probabilities, where they lie in Go's memory.
+func (c *Classifier) answer(features []float32, rows int) ([]Prediction, error) {
+	logits := make([]float32, rows*len(c.labels))
+	probabilities := make([]float32, rows*len(c.labels))
 
 	var pinner runtime.Pinner // the tensors keep pointers into Go's memory until they are destroyed
 	defer pinner.Unpin()
@@ -139,10 +101,13 @@ func (c *Classifier) run(features []float32, rows int) (logits, probabilities []
 		pinner.Pin(&data[0])
 		tensor, err := ort.NewTensor(ort.NewShape(int64(rows), int64(len(data)/rows)), data)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		defer tensor.Destroy()
 		tensors[i] = tensor
 	}
-	return logits, probabilities, c.session.Run(tensors[:1], tensors[1:])
+	if err := c.run(tensors[:1], tensors[1:]); err != nil {
+		return nil, err
+	}
+	return c.predictions(logits, probabilities), nil
 }

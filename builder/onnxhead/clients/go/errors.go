@@ -10,9 +10,6 @@ var (
 	// ErrRuntime is an onnxruntime that is not found, or is too old.
 	ErrRuntime = errors.New("no usable onnxruntime")
 
-	// ErrFeatures is a row of another width.
-	ErrFeatures = errors.New("bad features")
-
 	// ErrClosed is the use of a classifier after Close.
 	ErrClosed = errors.New("classifier is closed")
 )

@@ -14,33 +14,28 @@ export class BundleError extends Error {
   override readonly name = "BundleError";
 }
 
-/** What a bundle's head.json states. */
-export interface Head {
-  readonly format: "1";
+/** What the head.json of every format states. */
+export interface Stated {
+  readonly format: string;
   /** The name of the model's file. */
   readonly model: string;
   /** The hexadecimal SHA-256 of the model and of its data files, by name. */
   readonly sha256: Readonly<Record<string, string>>;
-  /** The model's input. */
-  readonly inputs: readonly [features: string];
   /** The model's outputs. */
   readonly outputs: readonly [logits: string, probabilities: string];
-  /** How many features a row has. */
-  readonly features: number;
   /** One per class. */
   readonly labels: readonly Label[];
   readonly link: Link;
 }
 
-const FORMAT = "1";
+/** Whether the value of each key is as it must be. */
+export type Rules<Head> = Record<keyof Head, (value: unknown) => boolean>;
 
-const RULES: Record<keyof Head, (value: unknown) => boolean> = {
-  format: (value) => value === FORMAT,
+/** The rules for what every format states, but for the format itself. */
+export const RULES: Rules<Omit<Stated, "format">> = {
   model: isString,
   sha256: (value) => value instanceof Object && Object.values(value).every(isString),
-  inputs: (value) => isArrayOf(isString, value) && value.length === 1,
   outputs: (value) => isArrayOf(isString, value) && value.length === 2,
-  features: (value) => Number.isSafeInteger(value) && Number(value) > 0,
   labels: (value) =>
     isArrayOf(isLabel, value) && value.length > 0 && new Set(value).size === value.length,
   link: (value) => value === "softmax" || value === "sigmoid" || value === "ovr",
@@ -49,9 +44,15 @@ const RULES: Record<keyof Head, (value: unknown) => boolean> = {
 /**
  * Reads head.json, and holds the model's files to the hashes in it.
  *
+ * @param format The format that the bundle must have.
+ * @param rules What else it must state.
  * @throws {BundleError} It is missing or malformed, or a file is not the one that was shipped.
  */
-export async function readHead(folder: string): Promise<Head> {
+export async function readStated<Head extends Stated>(
+  folder: string,
+  format: string,
+  rules: Rules<Omit<Head, "format">>,
+): Promise<Head> {
   const path = join(folder, "head.json");
   if (!existsSync(path)) {
     throw new BundleError(
@@ -60,8 +61,9 @@ export async function readHead(folder: string): Promise<Head> {
     );
   }
   const document = await readObject(path);
-  checkFormat(folder, document.format);
-  const head = parseHead(path, document);
+  checkFormat(folder, document.format, format);
+  const isFormat = (value: unknown) => value === format;
+  const head = parse<Head>(path, document, { format: isFormat, ...rules });
   for (const name of new Set([head.model, ...Object.keys(head.sha256)])) {
     await checkHash(join(folder, name), head.sha256[name]);
   }
@@ -96,22 +98,27 @@ export function malformed(path: string, reason: string): BundleError {
 }
 
 /** Comes before all else, since another format may state it otherwise. */
-function checkFormat(folder: string, format: unknown): void {
-  if (format !== undefined && format !== FORMAT) {
+function checkFormat(folder: string, format: unknown, wanted: string): void {
+  if (format !== undefined && format !== wanted) {
     throw new BundleError(
-      `this client reads bundles of format 1, ${folder} states ${JSON.stringify(format)}: ship it ` +
-        "again with the onnxhead that this client came with",
+      `this client reads bundles of format ${wanted}, ${folder} states ${JSON.stringify(format)}: ` +
+        "ship it again with the onnxhead that this client came with, and take the client that is " +
+        "shipped there: heads alone (format 1) and models with a backbone (format 2) have one each",
     );
   }
 }
 
-function parseHead(path: string, head: Record<string, unknown>): Head {
-  for (const [key, isValid] of Object.entries(RULES)) {
-    if (!isValid(head[key])) {
-      throw malformed(path, `${key} is ${JSON.stringify(head[key])}`);
+function parse<Head>(
+  path: string,
+  document: Record<string, unknown>,
+  rules: Record<string, (value: unknown) => boolean>,
+): Head {
+  for (const [key, isValid] of Object.entries(rules)) {
+    if (!isValid(document[key])) {
+      throw malformed(path, `${key} is ${JSON.stringify(document[key])}`);
     }
   }
-  return head as unknown as Head;
+  return document as Head;
 }
 
 async function checkHash(path: string, stated: string | undefined): Promise<void> {
@@ -136,7 +143,8 @@ async function sha256(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function unreadable(path: string, cause: Error): BundleError {
+/** Returns the error of a file that cannot be read. */
+export function unreadable(path: string, cause: Error): BundleError {
   return new BundleError(
     `a bundle must hold ${path}, it cannot be read (${cause.message}): copy the bundle again, ` +
       "as a whole",
@@ -144,7 +152,8 @@ function unreadable(path: string, cause: Error): BundleError {
   );
 }
 
-function isString(value: unknown): value is string {
+/** Tells whether a value is a string. */
+export function isString(value: unknown): value is string {
   return typeof value === "string";
 }
 
@@ -152,6 +161,7 @@ function isLabel(value: unknown): value is Label {
   return isString(value) || typeof value === "number" || typeof value === "boolean";
 }
 
-function isArrayOf<T>(isItem: (item: unknown) => item is T, value: unknown): value is T[] {
+/** Tells whether a value is an array of such items. */
+export function isArrayOf<T>(isItem: (item: unknown) => item is T, value: unknown): value is T[] {
   return Array.isArray(value) && value.every(isItem);
 }

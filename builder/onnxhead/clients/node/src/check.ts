@@ -7,10 +7,8 @@
 import { parseArgs } from "node:util";
 import { BundleError } from "./bundle.js";
 import { Classifier } from "./classifier.js";
-import { type Case, readCases, runCase, significant } from "./vectors.js";
-
-const WARMUP = 200;
-const CALLS = 2000;
+import { significant } from "./comparison.js";
+import { CALLS, type Case, makeCall, readCases, runCase, WARMUP } from "./vectors.js";
 
 process.exitCode = await run();
 
@@ -23,7 +21,7 @@ async function run(): Promise<number> {
   }
   try {
     const classifier = await Classifier.load(parsed.folder);
-    const cases = await readCases(parsed.folder, classifier.features);
+    const cases = await readCases(parsed.folder, classifier);
     return await (parsed.isTimed ? time(classifier, cases) : check(classifier, cases));
   } catch (error) {
     if (!(error instanceof BundleError)) {
@@ -65,14 +63,14 @@ async function check(classifier: Classifier, cases: readonly Case[]): Promise<nu
   return failed > 0 ? 1 : 0;
 }
 
-/** Prints the median time of a call that classifies one row, and returns the exit status. */
+/** Prints the median time that one row takes, and returns the exit status. */
 async function time(classifier: Classifier, cases: readonly Case[]): Promise<number> {
-  const row = Float32Array.from(cases.flatMap(({ features }) => features)[0] ?? []);
+  const { call, rows } = makeCall(classifier, cases);
   const times = [];
-  for (let call = 0; call < WARMUP + CALLS; call++) {
+  for (let i = 0; i < WARMUP + CALLS; i++) {
     const start = performance.now();
-    await classifier.classify(row);
-    times.push((performance.now() - start) * 1000);
+    await call();
+    times.push(((performance.now() - start) * 1000) / rows);
   }
   const median = times.slice(WARMUP).sort((a, b) => a - b)[CALLS / 2] as number;
   console.log(`one row: ${median.toFixed(2)} us`);

@@ -1,11 +1,10 @@
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
-import { BundleError, type Head, type Label, type Link, readHead } from "./bundle.js";
-import { packRow, packRows } from "./features.js";
-import { Prediction } from "./prediction.js";
-
-// onnxruntime sends usage data unless this is set when it opens its first session
-process.env.ORT_DISABLE_TELEMETRY ??= "1";
+import { type InferenceSession, Tensor } from "onnxruntime-node";
+import type { Label, Link } from "./bundle.js";
+import { type Head, readHead } from "./description.js";
+import { packRow, packRows } from "./inputs.js";
+import type { Prediction } from "./prediction.js";
+import { checkSignature, openSession, predictRows } from "./session.js";
 
 /** A head that is loaded. Calls need not wait for one another. */
 export class Classifier {
@@ -33,8 +32,9 @@ export class Classifier {
    */
   static async load(folder: string): Promise<Classifier> {
     const head = await readHead(folder);
-    const session = await openSession(join(folder, head.model));
-    checkSignature(session, head);
+    // one thread: a head is small, and programs run several workers
+    const session = await openSession(join(folder, head.model), 1);
+    checkHead(session, head);
     return new Classifier(head, session);
   }
 
@@ -71,51 +71,20 @@ export class Classifier {
     const answers = await this.#session.run({
       [inputs[0]]: new Tensor("float32", rows, [batch, features]),
     });
-    const logits = answers[outputs[0]]?.data as Float32Array;
-    const probabilities = answers[outputs[1]]?.data as Float32Array;
-    return Array.from({ length: batch }, (_, row) => {
-      const start = row * labels.length;
-      const end = start + labels.length;
-      return new Prediction(
-        logits.subarray(start, end),
-        probabilities.subarray(start, end),
-        labels,
-      );
-    });
-  }
-}
-
-/** Opens a model by its path, beside which onnxruntime looks for its data file. */
-async function openSession(model: string): Promise<InferenceSession> {
-  try {
-    // a head is small, and programs run several workers
-    return await InferenceSession.create(model, { intraOpNumThreads: 1 });
-  } catch (cause) {
-    throw new BundleError(
-      `${model} must load in onnxruntime-node, it refuses it (${cause}): take a newer one, or copy ` +
-        "the bundle again, as a whole",
-      { cause },
-    );
+    const [logits, probabilities] = outputs.map((name) => answers[name]?.data as Float32Array);
+    return predictRows(logits as Float32Array, probabilities as Float32Array, labels);
   }
 }
 
 /** Throws unless a model takes and gives what head.json states. */
-function checkSignature(session: InferenceSession, head: Head): void {
+function checkHead(session: InferenceSession, head: Head): void {
   const stated = [
     ...head.inputs.map((name) => `${name}: float32 [batch, ${head.features}]`),
     ...head.outputs.map((name) => `${name}: float32 [batch, ${head.labels.length}]`),
-  ].join("; ");
-  const found = [...session.inputMetadata, ...session.outputMetadata].map(describe).join("; ");
-  if (found !== stated) {
-    throw new BundleError(
-      `the model must have the inputs and outputs of head.json, ${stated}, it has ${found}: ` +
-        "copy the bundle again, as a whole",
-    );
-  }
-}
-
-function describe(value: InferenceSession.ValueMetadata): string {
-  return value.isTensor
-    ? `${value.name}: ${value.type} [${value.shape.join(", ")}]`
-    : `${value.name}: no tensor`;
+  ];
+  checkSignature(session, stated, (value) =>
+    value.isTensor
+      ? `${value.name}: ${value.type} [${value.shape.join(", ")}]`
+      : `${value.name}: no tensor`,
+  );
 }

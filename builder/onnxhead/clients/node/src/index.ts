@@ -11,5 +11,5 @@
 
 export { BundleError, type Label, type Link } from "./bundle.js";
 export { Classifier } from "./classifier.js";
-export { FeaturesError } from "./features.js";
+export { FeaturesError } from "./inputs.js";
 export { Prediction, type RankedLabel } from "./prediction.js";

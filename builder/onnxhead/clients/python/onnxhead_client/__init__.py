@@ -8,6 +8,7 @@ print(prediction.label, prediction.probabilities, prediction.top(3))
 """
 
 from onnxhead_client.bundle import BundleError
-from onnxhead_client.classifier import Classifier, FeaturesError, Prediction
+from onnxhead_client.classifier import Classifier, FeaturesError
+from onnxhead_client.prediction import Prediction
 
 __all__ = ["BundleError", "Classifier", "FeaturesError", "Prediction"]

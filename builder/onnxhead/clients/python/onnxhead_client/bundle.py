@@ -1,45 +1,32 @@
-"""The files of a bundle, as its head.json describes them."""
+"""The files of a bundle, held to what its head.json states."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 Label = str | int | bool | float
 
-_KEYS = ("format", "model", "sha256", "inputs", "outputs", "features", "classes", "labels", "link")
+_KEYS = ("format", "model", "sha256", "inputs", "outputs", "classes", "labels", "link")
 
 
 class BundleError(Exception):
     """A folder is no bundle, or its files are not those that were shipped."""
 
 
-@dataclass(frozen=True)
-class Description:
-    """What head.json says.
-
-    Attributes:
-        model: The .onnx file.
-        inputs: The name of the model's input, in a list.
-        outputs: The names of its outputs: logits, then probabilities.
-        features: How many features a row has.
-        labels: One per class.
-        link: How logits become probabilities: softmax, sigmoid or ovr.
-    """
-
-    model: Path
-    inputs: list[str]
-    outputs: list[str]
-    features: int
-    labels: list[Label]
-    link: str
-
-
-def read_description(folder: Path) -> Description:
+def read_head(
+    folder: Path, wanted: str, find_problem: Callable[[dict[str, Any]], str | None]
+) -> dict[str, Any]:
     """Read head.json, and hold the model's files to the hashes in it.
+
+    Args:
+        folder: The bundle.
+        wanted: The format that the bundle must have.
+        find_problem: Says what is wrong in a head.json beyond what bundles of every format state; None where
+            nothing is.
 
     Raises:
         BundleError: It is missing or malformed, or a file is not the one that was shipped.
@@ -51,27 +38,21 @@ def read_description(folder: Path) -> Description:
             "bundle again, as a whole"
         )
     document = read_object(path)
-    if document.get("format", "1") != "1":
+    if document.get("format", wanted) != wanted:
         raise BundleError(
-            f"this client reads bundles of format 1, {folder} states {document['format']}: ship it again "
-            "with the onnxhead that this client came with"
+            f"this client reads bundles of format {wanted}, {folder} states {document['format']}: ship it "
+            "again with the onnxhead that this client came with, and take the client that is shipped there: "
+            "heads alone (format 1) and models with a backbone (format 2) have one each"
         )
     try:
-        problem = _problem(document)
+        problem = _find_problem(document) or find_problem(document)
     except TypeError as cause:
         raise malformed(path, str(cause)) from cause
     if problem:
         raise malformed(path, problem)
     for name, stated in document["sha256"].items():
         _check_hash(folder / name, stated)
-    return Description(
-        model=folder / document["model"],
-        inputs=document["inputs"],
-        outputs=document["outputs"],
-        features=document["features"],
-        labels=document["labels"],
-        link=document["link"],
-    )
+    return document
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -83,7 +64,7 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
     except OSError as cause:
-        raise _unreadable(path, cause) from cause
+        raise unreadable(path, cause) from cause
     except ValueError as cause:
         raise malformed(path, str(cause)) from cause
     if not isinstance(document, dict):
@@ -98,14 +79,15 @@ def malformed(path: Path, reason: str) -> BundleError:
     )
 
 
-def _unreadable(path: Path, cause: OSError) -> BundleError:
+def unreadable(path: Path, cause: OSError) -> BundleError:
+    """Return the error of a file that cannot be read."""
     return BundleError(
         f"a bundle must hold {path}, it cannot be read ({cause.strerror}): copy the bundle again, as a whole"
     )
 
 
-def _problem(document: dict[str, Any]) -> str | None:
-    """Say what is wrong with the content of a head.json, if anything is."""
+def _find_problem(document: dict[str, Any]) -> str | None:
+    """Say what is wrong in what bundles of every format state, if anything is."""
     missing = [key for key in _KEYS if key not in document]
     if missing:
         return f"it states no {missing[0]}"
@@ -113,12 +95,12 @@ def _problem(document: dict[str, Any]) -> str | None:
         return f"it states no hash of its model {document['model']!r}"
     if any(Path(name).name != name for name in document["sha256"]):
         return "it names files of another folder"
-    if len(document["inputs"]) != 1 or len(document["outputs"]) != 2:
-        return "it does not name one input and two outputs"
+    if len(document["outputs"]) != 2:
+        return "it does not name two outputs"
     if len(document["labels"]) != document["classes"]:
         return f"it states {len(document['labels'])} labels for {document['classes']} classes"
-    if document["link"] not in ("softmax", "sigmoid", "ovr") or not isinstance(document["features"], int):
-        return "it states another link than softmax, sigmoid and ovr, or no number of features"
+    if document["link"] not in ("softmax", "sigmoid", "ovr"):
+        return "it states another link than softmax, sigmoid and ovr"
     return None
 
 
@@ -130,7 +112,7 @@ def _check_hash(path: Path, stated: str) -> None:
             while chunk := file.read(2**20):
                 digest.update(chunk)
     except OSError as cause:
-        raise _unreadable(path, cause) from cause
+        raise unreadable(path, cause) from cause
     if digest.hexdigest() != stated:
         raise BundleError(
             f"{path.name} must be the file that was shipped, its SHA-256 is {digest.hexdigest()} and "

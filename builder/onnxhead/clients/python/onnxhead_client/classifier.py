@@ -1,67 +1,21 @@
-"""A head that is loaded, and what it answers."""
+"""A head that is loaded."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxhead_client.bundle import BundleError, Label, read_description
-
-# onnxruntime 1.29 and newer send usage data unless this is set before it is imported
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime
+from onnxhead_client.bundle import BundleError
+from onnxhead_client.description import read_description
+from onnxhead_client.prediction import Prediction
+from onnxhead_client.session import check_labels, open_session
 
 
 class FeaturesError(ValueError):
     """Features have another width, or are no numbers."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """The answer for one row.
-
-    Attributes:
-        logits: float32 (classes,).
-        probabilities: float32 (classes,).
-        labels: One per class.
-    """
-
-    logits: npt.NDArray[np.float32]
-    probabilities: npt.NDArray[np.float32]
-    labels: list[Label]
-
-    @property
-    def label(self) -> Label | None:
-        """The label with the largest logit; None where a probability is NaN."""
-        return self.labels[int(self.logits.argmax())] if self._is_defined() else None
-
-    def above(self, threshold: float) -> list[Label]:
-        """Return the labels with a probability above a threshold, for heads whose labels are independent."""
-        if not self._is_defined():
-            return []
-        return [self.labels[i] for i in np.flatnonzero(self.probabilities > threshold)]
-
-    def top(self, k: int) -> list[tuple[Label, float]]:
-        """Return the k most probable labels with their probabilities, most probable first.
-
-        Raises:
-            ValueError: k is less than 1.
-        """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if not self._is_defined():
-            return []
-        order = np.argsort(-self.logits, kind="stable")[:k]
-        return [(self.labels[i], float(self.probabilities[i])) for i in order]
-
-    def _is_defined(self) -> bool:
-        return not bool(np.isnan(self.probabilities).any())
 
 
 class Classifier:
@@ -81,17 +35,8 @@ class Classifier:
         """
         description = read_description(Path(folder))
         self.features, self.labels, self.link = description.features, description.labels, description.link
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # a head is small, and callers have threads of their own
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(description.model), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as cause:  # onnxruntime's exceptions have no public base
-            raise BundleError(
-                f"{description.model} must load in onnxruntime, {onnxruntime.__version__} refuses it "
-                f"({cause}): take a newer onnxruntime, or copy the bundle again, as a whole"
-            ) from cause
+        # one thread: a head is small, and callers have threads of their own
+        self._session = open_session(description.model, threads=1)
         self._input, self._outputs = description.inputs[0], description.outputs
         values = [*self._session.get_inputs(), *self._session.get_outputs()]
         found = [(value.name, value.shape[-1]) for value in values]
@@ -104,7 +49,7 @@ class Classifier:
                 f"the model must have the inputs and outputs of head.json, {stated}, it has {found}: copy "
                 "the bundle again, as a whole"
             )
-        self._check_labels()
+        check_labels(self._session, self.labels)
 
     def classify(self, row: npt.ArrayLike) -> Prediction:
         """Answer one row of features.
@@ -135,12 +80,3 @@ class Classifier:
             )
         logits, probabilities = self._session.run(self._outputs, {self._input: batch})
         return [Prediction(z, p, self.labels) for z, p in zip(logits, probabilities, strict=True)]
-
-    def _check_labels(self) -> None:
-        text = self._session.get_modelmeta().custom_metadata_map.get("onnxhead.labels")
-        stated = list(range(len(self.labels))) if text is None else json.loads(text)
-        if stated != self.labels:
-            raise BundleError(
-                "the labels in head.json must be those in the model's metadata, they are others: copy the "
-                "bundle again, as a whole"
-            )

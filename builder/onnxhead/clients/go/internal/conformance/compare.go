@@ -16,22 +16,16 @@ import (
 
 // check returns the largest error, as a fraction of its tolerance, and the first thing that is wrong.
 func (c Case) check(classifier *onnxhead.Classifier) (largest float64, problem error) {
-	predictions, err := classifier.ClassifyBatch(c.Features)
+	rows := len(c.Logits)
+	predictions, err := c.run(classifier)
 	if err != nil {
 		return 0, err
 	}
-	if len(predictions) != len(c.Features) {
-		return 0, fmt.Errorf("%d answers for %d rows", len(predictions), len(c.Features))
+	if len(predictions) < rows || rows == 0 && len(predictions) > 0 {
+		return 0, fmt.Errorf("%d answers for %d rows", len(predictions), rows)
 	}
-	if len(predictions) == 0 {
-		return 0, nil
-	}
-	alone, err := classifier.Classify(c.Features[0])
-	if err != nil {
-		return 0, err
-	}
-	for i, prediction := range append(predictions, alone) {
-		row := i % len(c.Features) // the last is row 0 again
+	for i, prediction := range predictions {
+		row := i % rows // what comes after the last are answers to the first ones again
 		ratio, wrong := c.compare(row, prediction, classifier.Link())
 		largest = max(largest, ratio)
 		problem = cmp.Or(problem, wrong)
@@ -39,7 +33,7 @@ func (c Case) check(classifier *onnxhead.Classifier) (largest float64, problem e
 	return largest, problem
 }
 
-func (c Case) compare(row int, got onnxhead.Prediction, link string) (largest float64, problem error) {
+func (c Answers) compare(row int, got onnxhead.Prediction, link string) (largest float64, problem error) {
 	tolerance := slices.Repeat(c.ProbabilitiesTolerance[row:row+1], len(c.Probabilities[row]))
 	logit, wrongLogit := compareNumbers("logit", row, got.Logits, c.Logits[row], c.LogitsTolerance[row])
 	probability, wrongProbability := compareNumbers("probability", row, got.Probabilities, c.Probabilities[row], tolerance)

@@ -12,10 +12,9 @@ import (
 	"example.com/onnxhead"
 )
 
-// A Case is a batch of rows with their exact answers.
-type Case struct {
+// Answers are what a case must come to.
+type Answers struct {
 	Name                   string            `json:"name"`
-	Features               [][]float32       `json:"features"`
 	Logits                 [][]float64       `json:"logits"`
 	Probabilities          [][]float64       `json:"probabilities"`
 	Labels                 []json.RawMessage `json:"labels"`                  // per row a label, an array of them, or null
@@ -35,8 +34,7 @@ func Read(bundle string) ([]Case, error) {
 	path := filepath.Join(bundle, "vectors.json")
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: a bundle must hold %s, it cannot be read: copy the bundle again, as a whole: %w",
-			onnxhead.ErrBundle, path, err)
+		return nil, unreadable(path, err)
 	}
 	var vectors struct {
 		Cases []Case `json:"cases"`
@@ -47,7 +45,17 @@ func Read(bundle string) ([]Case, error) {
 	if len(vectors.Cases) == 0 {
 		return nil, malformed(path, errors.New("it has no cases"))
 	}
+	for i := range vectors.Cases {
+		if err := vectors.Cases[i].complete(bundle); err != nil {
+			return nil, err
+		}
+	}
 	return vectors.Cases, nil
+}
+
+func unreadable(path string, cause error) error {
+	return fmt.Errorf("%w: a bundle must hold %s, it cannot be read: copy the bundle again, as a whole: %w",
+		onnxhead.ErrBundle, path, cause)
 }
 
 func malformed(path string, cause error) error {
@@ -55,7 +63,7 @@ func malformed(path string, cause error) error {
 		onnxhead.ErrBundle, path, cause)
 }
 
-// Check runs every case as one batch, and its first row alone.
+// Check runs every case.
 func Check(classifier *onnxhead.Classifier, cases []Case) Report {
 	var report Report
 	for _, c := range cases {

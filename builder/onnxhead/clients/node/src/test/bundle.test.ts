@@ -1,23 +1,8 @@
-import assert from "node:assert/strict";
 import { appendFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readHead } from "../bundle.js";
-import { BundleError, Classifier } from "../index.js";
-import { copyBundle, makeFolder } from "./fixtures.js";
-
-async function assertRefused(folder: string, message: RegExp): Promise<void> {
-  await assert.rejects(Classifier.load(folder), (error) => {
-    assert(error instanceof BundleError);
-    assert.match(error.message, message);
-    return true;
-  });
-}
-
-async function changeHead(folder: string, change: object): Promise<void> {
-  const head = await readHead(folder);
-  await writeFile(join(folder, "head.json"), JSON.stringify({ ...head, ...change }));
-}
+import { readHead } from "../description.js";
+import { assertRefused, changeHead, copyBundle, makeFolder } from "./fixtures.js";
 
 test("a changed model is refused", async (context) => {
   const folder = await copyBundle(context);
@@ -41,15 +26,12 @@ test("a changed or missing data file is refused", async (context) => {
 });
 
 const changes: [change: object, message: RegExp][] = [
-  [{ format: "2", model: {} }, /reads bundles of format 1, .* states "2": ship it again/],
+  [{ format: "9", model: {} }, /reads bundles of format \d, .* states "9": ship it again/],
   [{ format: undefined }, /head\.json must be as .* \(format is undefined\): copy/],
   [{ model: 3 }, /head\.json must be as onnxhead ships it, it is not \(model is 3\): copy/],
   [{ sha256: {} }, /model\.onnx must be the file that was shipped/],
-  [{ inputs: [] }, /inputs is \[\]/],
-  [{ inputs: ["pixels"] }, /the model must have the inputs and outputs of head\.json/],
+  [{ inputs: 3 }, /inputs is 3/],
   [{ outputs: ["probabilities", "logits"] }, /the model must have the inputs and outputs/],
-  [{ features: 0 }, /features is 0/],
-  [{ features: 12_345 }, /the model must have the inputs and outputs of head\.json/],
   [{ labels: ["same", "same"] }, /labels is \["same","same"\]/],
   [{ labels: [] }, /labels is \[\]/],
   [{ link: "tanh" }, /link is "tanh"/],

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
-import { Prediction } from "../index.js";
-import { type Case, type Runner, runCase, significant } from "../vectors.js";
+import { Classifier, Prediction } from "../index.js";
+import { type Case, type Runner, readCases, runCase } from "../vectors.js";
+import { BUNDLE, check, copyBundle } from "./fixtures.js";
 
 const labels = ["no", "yes"];
 
@@ -67,9 +70,20 @@ test("an answer that is NaN fails", async () => {
   });
 });
 
-test("numbers have so many significant digits", () => {
-  assert.equal(significant(0.21249, 3), "0.212");
-  assert.equal(significant(-999.1, 6), "-999.1");
-  assert.equal(significant(Number.NaN, 3), "nan");
-  assert.equal(significant(Number.NEGATIVE_INFINITY, 3), "-inf");
+const classifier = await Classifier.load(BUNDLE);
+
+test("the vectors have enough rows", async () => {
+  const cases = await readCases(BUNDLE, classifier);
+  assert(cases.flatMap(({ features }) => features).length >= 16);
+});
+
+test("the vectors of another head are refused", async (context) => {
+  const folder = await copyBundle(context);
+  const [shipped] = await readCases(folder, classifier);
+  assert(shipped);
+  const wide = { ...shipped, features: shipped.features.map((row) => [...row, 0]) };
+  await writeFile(join(folder, "vectors.json"), JSON.stringify({ cases: [wide] }));
+  const { status, stderr } = check(folder);
+  assert.match(stderr, /it is not \(a case lacks a key, or has rows of another width\)/);
+  assert.equal(status, 2);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { packRow, packRows } from "../features.js";
+import { packRow, packRows } from "../inputs.js";
 
 const rows = Float32Array.of(1, 2, 3, 4, 5, 6);
 
