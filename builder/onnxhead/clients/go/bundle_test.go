@@ -20,7 +20,7 @@ func copyBundle(t *testing.T) string {
 	return folder
 }
 
-func read(t *testing.T, path string) []byte {
+func read(t testing.TB, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
