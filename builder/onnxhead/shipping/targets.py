@@ -43,7 +43,7 @@ _MAVEN = ("mvn package", "java -jar target/onnxhead-client.jar bundle")
 
 # each is a folder of clients/
 TARGETS = {
-    "python": Target("Python: onnxruntime and numpy", ("pip install '.[test]'", "pytest")),
+    "python": Target("Python: onnxruntime and numpy", ("pip install '.[test]'", "pytest"), takes_whole=True),
     "c": Target(
         "C11: libonnxruntime, loaded when the program starts",
         ("cmake -B build", "cmake --build build", "ctest --test-dir build --output-on-failure"),
@@ -64,11 +64,14 @@ TARGETS = {
     "go": Target(
         "Go: onnxruntime_go, which loads libonnxruntime",
         ("go test ./...", "go build ./cmd/check", "./check bundle"),
+        takes_whole=True,
     ),
     "java": Target("Java 17: com.microsoft.onnxruntime", _MAVEN),
     "kotlin": Target("Kotlin: com.microsoft.onnxruntime", _MAVEN),
     "scala": Target("Scala: com.microsoft.onnxruntime", _MAVEN),
-    "node": Target("JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test")),
+    "node": Target(
+        "JavaScript and TypeScript in Node: onnxruntime-node", ("npm install", "npm test"), takes_whole=True
+    ),
     "browser": Target("a page for browsers: onnxruntime-web", ("npm install", "npm test")),
     "triton": Target(
         "a model repository of NVIDIA Triton",
