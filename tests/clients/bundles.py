@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import onnx
 
 import onnxhead
 from clients.heads import save_forms, save_heads
+from clients.wholes import save_wholes
 
 _AGAIN = "copy the bundle again, as a whole"
+_RANDOM = ("random", "sample")  # of heads, of whole models
+_ROW = 2
 
 # what a client must say of each bundle that it refuses: the rule and the remedy
 REFUSALS = {
@@ -30,19 +34,74 @@ REFUSALS = {
     "other-format": ("this client reads bundles of format 1", "2", "ship it again with the onnxhead that"),
 }
 
+# the same of whole models, and what is wrong with the files of their inputs
+WHOLE_REFUSALS = {
+    **REFUSALS,
+    "other-format": ("this client reads bundles of format 2", "1", "ship it again with the onnxhead that"),
+    "no-input": ("a bundle must hold", "input_0.bin", _AGAIN),
+    "half-an-input": ("input_0.bin must be as onnxhead ships it", "has not", _AGAIN),
+    "input-elsewhere": ("vectors.json must be as onnxhead ships it", "is in a test_data_set", _AGAIN),
+    "other-input": ("the model must have the inputs and outputs of head.json", _AGAIN),
+}
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """What one kind of client is held to.
+
+    Attributes:
+        passing: What it must pass, by the name of the model.
+        mutants: What must fail, each wrong in one way: a number of the model, an answer, a label.
+        refused: What it must refuse.
+        refusals: What it must say of each of those: the rule and the remedy.
+    """
+
+    passing: dict[str, Path]
+    mutants: dict[str, Path]
+    refused: dict[str, Path]
+    refusals: dict[str, tuple[str, ...]]
+
+
+def ship_heads(folder: Path) -> Bundles:
+    """Ship heads, and break them."""
+    passing = ship_bundles(folder / "bundles")
+    spoiled = passing["multilabel"]
+    refused = _ship_refused(folder / "refused", spoiled, REFUSALS)
+    _change_head(refused["other-format"], format="2", model={"name": "model.onnx"})
+    return Bundles(passing, _ship_mutants(folder / "mutants", spoiled), refused, REFUSALS)
+
+
+def ship_wholes(folder: Path) -> Bundles:
+    """Ship whole models, and break them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    passing = _ship_all(save_wholes(folder / "models"), folder / "bundles")
+    spoiled = passing["dtypes"]
+    refused = _ship_refused(folder / "refused", spoiled, WHOLE_REFUSALS)
+    _change_head(refused["other-format"], format="1", model={"name": "model.onnx"})
+    (refused["no-input"] / "test_data_set_0" / "input_0.bin").unlink()
+    with (refused["half-an-input"] / "test_data_set_0" / "input_0.bin").open("r+b") as file:
+        file.truncate(4)
+    shutil.copy(refused["input-elsewhere"] / "test_data_set_0" / "input_0.bin", folder / "refused")
+    _change_case(refused["input-elsewhere"], lambda case: case["inputs"][0].update(file="../input_0.bin"))
+    inputs = json.loads((spoiled / "head.json").read_bytes())["inputs"]
+    _change_head(refused["other-input"], inputs=[{**inputs[0], "dtype": "float64"}, *inputs[1:]])
+    return Bundles(passing, _ship_mutants(folder / "mutants", spoiled), refused, WHOLE_REFUSALS)
+
 
 def ship_bundles(folder: Path) -> dict[str, Path]:
     """Return the bundle of each head by its name."""
     shutil.rmtree(folder, ignore_errors=True)
-    models = save_heads(folder / "models") | save_forms(folder / "models")
+    return _ship_all(save_heads(folder / "models") | save_forms(folder / "models"), folder)
+
+
+def _ship_all(models: dict[str, Path], folder: Path) -> dict[str, Path]:
     return {
         name: onnxhead.ship(path, "bundle", folder / name).path / "bundle" for name, path in models.items()
     }
 
 
-def ship_mutants(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
-    """Return bundles that fail, of which each is wrong in one way: a number of the model, an answer, a label."""
-    mutants = _copy(bundles["multilabel"], folder, ("model", "vector", "probability", "label"))
+def _ship_mutants(folder: Path, bundle: Path) -> dict[str, Path]:
+    mutants = _copy(bundle, folder, ("model", "vector", "probability", "label"))
     _change_weight(mutants["model"])
     _state_hash(mutants["model"])
     _change_vectors(mutants["vector"], "logits")
@@ -51,9 +110,9 @@ def ship_mutants(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
     return mutants
 
 
-def ship_refused(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
-    """Return the bundles of `REFUSALS`."""
-    refused = _copy(bundles["multilabel"], folder, REFUSALS)
+def _ship_refused(folder: Path, bundle: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Return bundles of these names, and break those that are broken in every format alike."""
+    refused = _copy(bundle, folder, names)
     _change_weight(refused["changed-model"])
     (refused["no-head"] / "head.json").unlink()
     (refused["no-model"] / "model.onnx").unlink()
@@ -62,8 +121,7 @@ def ship_refused(folder: Path, bundles: dict[str, Path]) -> dict[str, Path]:
         content = (refused[name] / file).read_bytes()
         (refused[name] / file).write_bytes(content[: len(content) // 2])
     _change_head(refused["no-labels"], labels=[])
-    _change_head(refused["other-format"], format="2", model={"name": "model.onnx"})
-    (refused["no-cases"] / "vectors.json").write_text('{"format": "1", "cases": []}')
+    (refused["no-cases"] / "vectors.json").write_text('{"cases": []}')
     return refused
 
 
@@ -93,23 +151,31 @@ def _change_head(bundle: Path, **changes: Any) -> None:
 
 
 def _change_vectors(bundle: Path, key: str) -> None:
-    """Make one number of one case larger by a thousandth, in vectors.json and as raw float32."""
-    number, document, case = _random_case(bundle)
-    case[key][5][1] += 1e-3
-    (bundle / "vectors.json").write_text(json.dumps(document))
+    """Make one number of one case larger by a thousandth, in vectors.json and, where it is there, as raw float32."""
+
+    def change(case: Any) -> None:
+        case[key][_ROW][1] += 1e-3
+
+    number, case = _change_case(bundle, change)
     raw = bundle / f"test_data_set_{number}" / f"{key}.f32"
-    np.array(case[key], "<f4").tofile(raw)
+    if raw.exists():
+        np.array(case[key], "<f4").tofile(raw)
 
 
 def _change_labels(bundle: Path) -> None:
     """State no label for a row that has some, and whose numbers are right."""
-    _, document, case = _random_case(bundle)
-    row = next(i for i, labels in enumerate(case["labels"]) if labels)
-    case["labels"][row] = []
-    (bundle / "vectors.json").write_text(json.dumps(document))
+
+    def change(case: Any) -> None:
+        row = next(i for i, labels in enumerate(case["labels"]) if labels)
+        case["labels"][row] = []
+
+    _change_case(bundle, change)
 
 
-def _random_case(bundle: Path) -> tuple[int, Any, Any]:
+def _change_case(bundle: Path, change: Callable[[Any], None]) -> tuple[int, Any]:
+    """Change the case of random rows; return its number and what it is now."""
     document = json.loads((bundle / "vectors.json").read_bytes())
-    number, case = next(pair for pair in enumerate(document["cases"]) if pair[1]["name"] == "random")
-    return number, document, case
+    number, case = next(pair for pair in enumerate(document["cases"]) if pair[1]["name"] in _RANDOM)
+    change(case)
+    (bundle / "vectors.json").write_text(json.dumps(document))
+    return number, case

@@ -60,15 +60,20 @@ class Client:
     prepare: tuple[str, ...] = ()
 
     @property
+    def takes_whole(self) -> bool:
+        """Whether whole models are shipped there too."""
+        return TARGETS[self.target].takes_whole
+
+    @property
     def missing(self) -> list[str]:
         """The programs that are not there."""
         return [program for program in self.programs if shutil.which(program) is None]
 
-    def build(self, folder: Path) -> Path:
-        """Ship the worked example, and type what the report says; lint what was shipped."""
+    def build(self, folder: Path, model: Path = ROOT / "models/abc.onnx") -> Path:
+        """Ship a model, by default the worked example, and type what the report says; lint what was shipped."""
         project = folder / self.target
         shutil.rmtree(project, ignore_errors=True)
-        commands = onnxhead.ship(ROOT / "models/abc.onnx", self.target, project).commands
+        commands = onnxhead.ship(model, self.target, project).commands
         for command in (" && ".join([*self.prepare, *commands]), *self.lint):
             done = self._run(["bash", "-euc", command], project)
             if done.returncode:
