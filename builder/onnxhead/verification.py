@@ -10,10 +10,17 @@ from typing import Any
 from onnxhead.check import Check
 from onnxhead.model import open_model
 from onnxhead.model_file import ModelFile
-from onnxhead.shipping.bundle import MODEL, answer_findings, bundle_damages, find_bundle
+from onnxhead.shipping.bundle import (
+    MODEL,
+    answer_findings,
+    bundle_damages,
+    find_bundle,
+    read_own_sample,
+)
 from onnxhead.shipping.content import content_of
 from onnxhead.shipping.signing import SIGNATURE, signature_findings
 from onnxhead.whole_check import WholeCheck
+from onnxhead.whole_file import WholeFile
 from onnxhead_runtime.errors import ModelError
 
 
@@ -50,7 +57,8 @@ def verify(
         path: The .onnx file, or the folder, or the bundle in it.
         key: The public key, as PEM, of whoever signed the folder; None to check no signature. Needs the extra
             `sign`.
-        sample: Inputs to run a whole model on, arrays by name; None to make some up.
+        sample: Inputs to run a whole model on, arrays by name; None for those of the bundle, or to make some
+            up.
 
     Raises:
         ModelError: The file is broken, or onnxhead did not build it; or the key is none, or a sample is given
@@ -88,6 +96,8 @@ def _verify_bundle(bundle: Path, key: str | os.PathLike[str] | None, sample: Any
     if findings:
         return Verification(bundle, None, findings, signed)
     model = open_model(bundle / MODEL)
+    if sample is None and isinstance(model, WholeFile):
+        sample = read_own_sample(bundle)
     check, findings = _check(model, sample)
     if not findings:
         findings = answer_findings(bundle, content_of(model))

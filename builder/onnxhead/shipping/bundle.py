@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from onnxhead.external import file_sha256, is_named_after
 from onnxhead.model_file import ModelFile
 from onnxhead.shipping.content import Content
 from onnxhead.shipping.signing import SIGNATURE
+from onnxhead.shipping.whole_vectors import read_sample
 from onnxhead_runtime.contract import Label
 from onnxhead_runtime.errors import ModelError, OnnxHeadError
 
@@ -100,20 +104,37 @@ def answer_findings(bundle: Path, content: Content) -> list[str]:
         ModelError: The description or the vectors are malformed.
     """
     findings = []
-    try:
+    with _as_specified(bundle):
         stated = json.loads((bundle / _DESCRIPTION).read_bytes())
         if json.dumps(stated) != json.dumps(_describe(content, bundle)):
             findings.append(f"{_DESCRIPTION} does not describe what is in {MODEL}")
         findings += content.findings(bundle, bundle / MODEL)
-    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError) as cause:
-        if isinstance(cause, OnnxHeadError):
-            raise
-        raise ModelError(f"{bundle} must hold what docs/bundle.md says, it does not: {cause!r}") from cause
     return findings + [
         f"{path.relative_to(bundle).as_posix()} is not the model in {MODEL}"
         for path in sorted([*bundle.glob("model_repository/*/*/*"), *bundle.glob("*.ort")])
         if not _is_model(path, bundle, content)
     ]
+
+
+def read_own_sample(bundle: Path) -> dict[str, NDArray[Any]]:
+    """Return the inputs of a whole model that are in its bundle.
+
+    Raises:
+        ModelError: The vectors are malformed.
+    """
+    with _as_specified(bundle):
+        return read_sample(bundle)
+
+
+@contextmanager
+def _as_specified(bundle: Path) -> Iterator[None]:
+    """Raise ModelError for what goes wrong where a bundle is read."""
+    try:
+        yield
+    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError) as cause:
+        if isinstance(cause, OnnxHeadError):
+            raise
+        raise ModelError(f"{bundle} must hold what docs/bundle.md says, it does not: {cause!r}") from cause
 
 
 def _is_model(path: Path, bundle: Path, content: Content) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,12 @@ from onnxhead.whole_check import first_row, refer_whole
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime import load
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Decision
-from onnxhead_runtime.errors import ModelError
-from onnxhead_runtime.inputs import Feeds, Input
+from onnxhead_runtime.errors import FeaturesError, ModelError
+from onnxhead_runtime.inputs import Feeds, Input, to_feeds
 
 FORMAT = "2"
 _KINDS = "biuf"
+_IN_DATA_SET = re.compile(rf"{DATA_SET}\d+/\w+\.\w+", re.ASCII)
 _LARGEST_FLOAT_BYTES = (4, 8)  # of floats that every language has
 
 
@@ -69,11 +71,13 @@ def make_whole_cases(model: WholeFile, sample: Any = None) -> list[WholeCase]:
         sample: The batch, arrays by name; None to make one up.
 
     Raises:
-        FeaturesError: The sample does not fit the inputs.
+        FeaturesError: The sample does not fit the inputs, or has no rows.
         ModelError: The model does not run on it.
     """
     backbone = _backbone(model)
     feeds = backbone.find_sample(sample)
+    if not all(array.size for array in feeds.values()):
+        raise FeaturesError("a sample for vectors must have rows, got an array without elements: add some")
     cases = [_answered(model, backbone, "sample", feeds)]
     first = first_row(feeds, backbone.inputs)
     if first is not None:
@@ -112,7 +116,11 @@ def whole_case_findings(folder: Path, model: WholeFile) -> list[str]:
     backbone, classify = _backbone(model), load(folder / model.path.name, device="cpu")
     findings = []
     for number, stated in enumerate(document["cases"]):
-        case = _answered(model, backbone, stated["name"], _read_feeds(folder, stated["inputs"]))
+        feeds = to_feeds(_read_feeds(folder, stated["inputs"]), backbone.inputs)
+        if json.dumps(stated["inputs"]) != json.dumps(_stated_inputs(feeds, number)):
+            findings.append(f"{VECTORS} names other inputs than docs/bundle.md for the case {stated['name']}")
+            continue
+        case = _answered(model, backbone, stated["name"], feeds)
         if not states_the_same(stated, case.exact, case.labels):
             findings.append(f"{VECTORS} states other answers than the model has for the case {case.name}")
             continue
@@ -131,6 +139,17 @@ def whole_case_findings(folder: Path, model: WholeFile) -> list[str]:
     return findings
 
 
+def read_sample(folder: Path) -> dict[str, NDArray[Any]]:
+    """Read the inputs of the first case of a bundle, on which its model runs.
+
+    Raises:
+        ValueError: `vectors.json` is not as it is written; also LookupError and TypeError.
+        OSError: A file is missing.
+    """
+    document = json.loads((folder / VECTORS).read_bytes())
+    return _read_feeds(folder, document["cases"][0]["inputs"])
+
+
 def _backbone(model: WholeFile) -> Part:
     return Part(model, cut(model.proto.graph, model.start), [model.start])
 
@@ -141,16 +160,23 @@ def _answered(model: WholeFile, backbone: Part, name: str, feeds: Feeds) -> Whol
 
 
 def _document(case: WholeCase, number: int) -> dict[str, Any]:
-    inputs = [
+    return {
+        "name": case.name,
+        "inputs": _stated_inputs(case.feeds, number),
+        **answers_document(case.exact, case.labels),
+    }
+
+
+def _stated_inputs(feeds: Feeds, number: int) -> list[dict[str, Any]]:
+    return [
         {
             "name": name,
             "dtype": array.dtype.name,
             "shape": list(array.shape),
             "file": f"{DATA_SET}{number}/input_{place}.bin",
         }
-        for place, (name, array) in enumerate(case.feeds.items())
+        for place, (name, array) in enumerate(feeds.items())
     ]
-    return {"name": case.name, "inputs": inputs, **answers_document(case.exact, case.labels)}
 
 
 def _files(case: WholeCase, number: int) -> Iterator[tuple[str, bytes]]:
@@ -177,11 +203,10 @@ def _read_feeds(folder: Path, inputs: Any) -> dict[str, NDArray[Any]]:
     """Read the inputs of a case; a path that leaves the folder is refused, since bundles come from others."""
     feeds = {}
     for stated in inputs:
-        name, path = stated["file"].split("/")
-        if not name.startswith(DATA_SET) or ".." in (name, path):
+        if not _IN_DATA_SET.fullmatch(stated["file"]):
             raise ValueError(f"the file of an input lies in {DATA_SET}N, got {stated['file']!r}")
         dtype, shape = np.dtype(stated["dtype"]), tuple(map(int, stated["shape"]))
-        content = (folder / name / path).read_bytes()
+        content = (folder / stated["file"]).read_bytes()
         if dtype.kind not in _KINDS or len(content) != dtype.itemsize * math.prod(shape):
             raise ValueError(f"{stated['file']} must hold {shape} of {dtype}, it has {len(content)} bytes")
         feeds[stated["name"]] = np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape).astype(dtype)

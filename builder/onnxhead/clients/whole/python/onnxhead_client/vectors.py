@@ -19,7 +19,7 @@ from onnxhead_client.prediction import Prediction
 Case = dict[str, Any]
 
 WARMUP, CALLS = 20, 200
-_FILE = re.compile(r"test_data_set_\d+/\w+\.\w+")
+_FILE = re.compile(r"test_data_set_\d+/\w+\.\w+", re.ASCII)
 
 
 def read_cases(folder: Path, classifier: Classifier) -> list[Case]:
