@@ -118,21 +118,25 @@ def test_the_case_with_the_fewest_rows_is_timed(classifier, cases) -> None:
     assert rows == min(len(case["labels"]) for case in cases)
 
 
+X = {"name": "x", "dtype": "float32", "shape": [None]}
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("inputs", "message"),
     [
-        {"inputs": []},
-        {"inputs": ["pixels"]},
-        {"inputs": [{"name": "x", "dtype": "complex64", "shape": []}]},
-        {"inputs": [{"name": "x", "dtype": "float32", "shape": ["batch"]}]},
-        {"inputs": [{"name": "x", "dtype": "float32", "shape": [None]}] * 2},
-        {"inputs": [{"name": "x", "dtype": "float32", "shape": [None]}]},
+        ([], "it states inputs without name, dtype and shape, or none"),
+        (["pixels"], "it states inputs without name, dtype and shape"),
+        ([{**X, "dtype": "complex64"}], "it states inputs without name, dtype and shape"),
+        ([{**X, "shape": ["batch"]}], "it states inputs without name, dtype and shape"),
+        ([{**X, "shape": [0]}], "it states inputs without name, dtype and shape"),
+        ([X, X], "it states two inputs of one name"),
+        ([X], r"the model must have the inputs and outputs of head\.json"),
     ],
 )
-def test_what_is_no_whole_model_is_refused(copy, change) -> None:
+def test_what_is_no_whole_model_is_refused(copy, inputs, message) -> None:
     description = json.loads((copy / "head.json").read_bytes())
-    (copy / "head.json").write_text(json.dumps({**description, **change}))
-    with pytest.raises(BundleError, match="copy the bundle again, as a whole"):
+    (copy / "head.json").write_text(json.dumps({**description, "inputs": inputs}))
+    with pytest.raises(BundleError, match=f"{message}.*: copy the bundle again, as a whole"):
         Classifier(copy)
 
 
