@@ -216,6 +216,8 @@ def test_every_target_is_a_project_with_a_bundle_and_always_the_same_bytes(targe
     assert "README.md" in own
     for shown in shipment.commands:
         assert shown in readme, "what is to be typed is in its README"
+    update = "onnxhead ship NEW.onnx --to bundle -o new && mv bundle old && mv new/bundle . && rm -r new old"
+    assert (update in readme) == bool(shipment.commands)
     for content in contents[0].values():
         assert str(tmp_path).encode() not in content
 

@@ -121,7 +121,8 @@ def _ship_refused(folder: Path, bundle: Path, names: Iterable[str]) -> dict[str,
         content = (refused[name] / file).read_bytes()
         (refused[name] / file).write_bytes(content[: len(content) // 2])
     _change_head(refused["no-labels"], labels=[])
-    (refused["no-cases"] / "vectors.json").write_text('{"cases": []}')
+    vectors = json.loads((bundle / "vectors.json").read_bytes())
+    (refused["no-cases"] / "vectors.json").write_text(json.dumps({**vectors, "cases": []}))
     return refused
 
 

@@ -18,6 +18,7 @@ VERSIONS = (
     *("1.26.0", "1.27.0", "1.28.0", "1.29.0", "1.30.0", "1.31.1", "1.32.0"),
 )
 HEADS = ("abc", "one-vs-rest", "external", "wide")
+WHOLES = ("picture", "tokens", "data file")
 
 
 def main(folder: Path, targets: list[str]) -> None:
@@ -33,15 +34,18 @@ def main(folder: Path, targets: list[str]) -> None:
 def run(client: Client, folder: Path, version: str) -> str:
     """Return what a client does with a version, in words; exit where that is not what it should do."""
     site = install(folder / "versions" / version, version)
-    for head in HEADS:
-        bundle = folder / "bundles" / head / "bundle"
-        answer = client.run_check(folder / "projects" / client.target, bundle, site)
+    models = [(folder, name) for name in HEADS]
+    if client.takes_whole:
+        models += [(folder / "whole", name) for name in WHOLES]
+    for place, name in models:
+        bundle = place / "bundles" / name / "bundle"
+        answer = client.run_check(place / "projects" / client.target, bundle, site)
         if is_older(version, client.oldest or ""):
             if answer.status == 2 and "onnxruntime" in answer.output:
                 return "says it is too old"
             sys.exit(f"{client.target} must refuse onnxruntime {version}, it answered:\n{answer.output}")
         if answer.status or not answer.passed:
-            sys.exit(f"{client.target} fails on {head} with onnxruntime {version}:\n{answer.output}")
+            sys.exit(f"{client.target} fails on {name} with onnxruntime {version}:\n{answer.output}")
     return "passes"
 
 
