@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -26,8 +27,8 @@ def save_wholes(folder: Path) -> dict[str, Path]:
     """Write the whole models; return the files by name.
 
     `picture` has free and fixed axes, `tokens` ids and a mask of any length, `dtypes` an input of each kind,
-    `one size` a batch of two, `data file` weights beside it, and `completed` is a classifier that was given its
-    probabilities.
+    `one size` a batch of two, `data file` weights beside it, which onnxruntime before 1.21 does not attach, and
+    `completed` is a classifier that was given its probabilities.
     """
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
@@ -64,6 +65,8 @@ def save_wholes(folder: Path) -> dict[str, Path]:
             save_network(classifier(), source), target, labels=["left", "middle", "right"]
         ),
     }
+    if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 21):
+        del recipes["data file"]
     paths = {}
     for name, make in recipes.items():
         paths[name] = folder / f"{name}.onnx"
