@@ -269,7 +269,10 @@ def test_a_sample_becomes_the_vectors(models, tmp_path) -> None:
     [
         ({"input_ids": [[1]]}, "attention_mask is missing"),
         ({"input_ids": [[0.5]], "attention_mask": [[1]]}, "input_ids must be int64"),
-        ({"input_ids": np.zeros((0, 4), int), "attention_mask": np.zeros((0, 4), int)}, "must have rows"),
+        (
+            {"input_ids": np.zeros((0, 4), int), "attention_mask": np.zeros((0, 4), int)},
+            "must have at least one row",
+        ),
     ],
 )
 def test_a_sample_that_does_not_fit_is_refused(sample, message, models, tmp_path) -> None:
@@ -560,7 +563,9 @@ def test_the_configuration_for_triton_is_of_its_schema(name, models, tmp_path) -
 
 
 def test_a_batch_of_one_size_is_not_for_triton(models, tmp_path) -> None:
-    with pytest.raises(ModelError, match="Triton batches along the first axis, which must be free in every"):
+    with pytest.raises(
+        ModelError, match="Triton batches along the first axis, which must be that of the answers in every"
+    ):
         onnxhead.ship(models["one size"], "triton", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

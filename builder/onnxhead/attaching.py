@@ -76,10 +76,9 @@ def attach(
     target = Path(path)
     model = open_backbone(backbone, target)
     form = form_of(model)
-    if isinstance(model, WholeFile) and model.has_head and at is None and (pool or normalize):
+    if isinstance(model, WholeFile) and model.has_head and at is None and pool:
         raise ModelError(
-            f"{model.path.name} makes rows of features already, got pool {pool} and normalize {normalize}: "
-            "leave --pool and --normalize (pool=, normalize=) out"
+            f"{model.path.name} makes rows of features already, got pool {pool}: leave --pool (pool=) out"
         )
     tap, feeds, given, pooling = _open(model, head, at, pool, normalize, sample)
 
@@ -127,6 +126,11 @@ def _features(
 ) -> NDArray[np.float64]:
     """Return the features of a sample, pooled in float64."""
     mask = feeds[pooling.mask] if pooling.mask else None
+    if mask is not None and mask.shape != given.shape[:2]:
+        raise ModelError(
+            f"a mask must have one number for each token of {tap.tensor}, {given.shape[:2]} here, {_MASK} "
+            f"has {mask.shape}: pool in the network, or name another tensor with --at (at=)"
+        )
     rows = pool_rows(pooling, given, mask)
     if rows.shape[1:] != (head.features,):
         raise ModelError(

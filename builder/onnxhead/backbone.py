@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-import onnx
 from onnx import GraphProto, NodeProto
 
-from onnxhead.nodes import every_node
+from onnxhead.nodes import every_body, every_node
 from onnxhead_runtime.errors import ModelError
 
 
@@ -35,6 +34,7 @@ def cut(graph: GraphProto, tensor: str, kept: Collection[str] = ()) -> GraphProt
         if needed.intersection(node.output):
             nodes.append(node)
             needed.update(_names_used(node))
+            needed.discard("")  # an input or output that is left out
     if not nodes:
         given = "is an input" if tensor in {value.name for value in graph.input} else "is none of them"
         raise ModelError(f"a graph is cut at a tensor that one of its nodes gives, {tensor!r} {given}")
@@ -52,7 +52,7 @@ def rename(graph: GraphProto, names: Mapping[str, str]) -> None:
     for node in every_node(graph):
         for values in (node.input, node.output):
             values[:] = [names.get(name, name) for name in values]
-    for body in _every_graph(graph):
+    for body in (graph, *every_body(graph)):
         for values in (body.input, body.output, body.value_info, body.initializer):
             for value in values:
                 value.name = names.get(value.name, value.name)
@@ -79,9 +79,11 @@ def make_room(graph: GraphProto, reserved: Collection[str]) -> dict[str, str]:
             names[name] = _free(f"backbone_{name}", taken)
             taken.add(names[name])
     rename(graph, names)
+    node_names = {node.name for node in every_node(graph)} | set(reserved)
     for node in every_node(graph):
         if node.name in reserved:
-            node.name = f"backbone_{node.name}"
+            node.name = _free(f"backbone_{node.name}", node_names)
+            node_names.add(node.name)
     return names
 
 
@@ -94,28 +96,14 @@ def _free(name: str, taken: Collection[str]) -> str:
 def _names_used(node: NodeProto) -> Iterator[str]:
     """Yield what a node reads, and what its bodies name: some of it from around them."""
     yield from node.input
-    for body in _bodies(node):
-        yield from _every_name(body)
+    yield from _every_name(GraphProto(node=[NodeProto(attribute=node.attribute)]))
 
 
 def _every_name(graph: GraphProto) -> Iterator[str]:
-    for body in _every_graph(graph):
+    for body in (graph, *every_body(graph)):
         for values in (body.input, body.output, body.initializer):
             yield from (value.name for value in values)
         yield from (sparse.values.name for sparse in body.sparse_initializer)
     for node in every_node(graph):
         yield from node.input
         yield from node.output
-
-
-def _every_graph(graph: GraphProto) -> Iterator[GraphProto]:
-    yield graph
-    for node in every_node(graph):
-        yield from _bodies(node)
-
-
-def _bodies(node: NodeProto) -> Iterator[GraphProto]:
-    for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            yield attribute.g
-        yield from attribute.graphs

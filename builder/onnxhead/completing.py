@@ -87,6 +87,11 @@ def complete(
         raise ModelError(
             f"logits must be [batch, C], {scores} has {logits.ndim} axes: name others with --at (at=)"
         )
+    if not np.isfinite(logits).all():
+        raise ModelError(
+            f"the logits of a sample must be finite, {scores} gives NaN or infinity: give real inputs with "
+            "--sample FILE.npz (sample=)"
+        )
     if own_link is None:
         _check_are_scores(model, logits, shown, link)
     else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
-from onnxhead_runtime.contract import WEIGHT
 from onnxhead_runtime.errors import ModelError
+
+_PACKED_BITS = {"4": 4}  # of the types whose names end so: INT4, UINT4
 
 
 def is_external(tensor: TensorProto) -> bool:
@@ -29,24 +31,24 @@ def offset_of(tensor: TensorProto) -> int:
 
 
 def length_of(tensor: TensorProto) -> int:
-    """Return how many bytes of its file a tensor has; 0 where the model does not say so."""
-    text = next((entry.value for entry in tensor.external_data if entry.key == "length"), "0")
-    return int(text) if text.isdecimal() else 0
+    """Return how many bytes of its file a tensor has: what it states, or what its shape takes."""
+    text = next((entry.value for entry in tensor.external_data if entry.key == "length"), "")
+    if text.isdecimal():
+        return int(text)
+    name = TensorProto.DataType.Name(tensor.data_type)
+    bits = _PACKED_BITS.get(name[-1], 8 * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+    return int(-(-math.prod(tensor.dims) * bits // 8))
 
 
 def read_external(tensor: TensorProto, model: Path, length: int) -> memoryview | bytes:
-    """Return the bytes of a tensor beside the model: a whole data file, or a part of another's file.
+    """Return the bytes of a tensor beside the model, fewer where its file ends before.
 
     Raises:
         ModelError: The file cannot be read.
     """
     path = model.with_name(location_of(tensor))
     try:
-        content = np.memmap(path, np.uint8, mode="r").data
-        offset = offset_of(tensor)
-        # the data file of a head is the weight and nothing else
-        is_weight = is_data(path) and not offset and tensor.name == WEIGHT
-        return content if is_weight else content[offset : offset + length]
+        return np.memmap(path, np.uint8, mode="r").data[offset_of(tensor) : offset_of(tensor) + length]
     except ValueError:  # an empty file has no map
         return b""
     except OSError as cause:

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 import onnxhead_runtime
 from onnxhead.external import check_external, is_external
 from onnxhead.model_file import ModelFile
-from onnxhead.nodes import every_node
+from onnxhead.nodes import every_body, every_node
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime import Classifier
 from onnxhead_runtime.contract import GRAPH_KEY
@@ -118,6 +118,11 @@ def _check_initializers(proto: onnx.ModelProto, path: Path) -> None:
     for tensor in proto.graph.initializer:
         if is_external(tensor):
             check_external(tensor, path)
-    attributes = [attribute for node in every_node(proto.graph) for attribute in node.attribute]
-    if any(is_external(tensor) for attribute in attributes for tensor in (attribute.t, *attribute.tensors)):
-        raise ModelError(f"external data must be that of initializers, {path} has some in a node")
+    inner = [tensor for body in every_body(proto.graph) for tensor in body.initializer]
+    inner += [part for one in proto.graph.sparse_initializer for part in (one.values, one.indices)]
+    for node in every_node(proto.graph):
+        inner += [tensor for one in node.attribute for tensor in (one.t, *one.tensors)]
+    if any(map(is_external, inner)):
+        raise ModelError(
+            f"external data must be that of the graph's own initializers, {path} has some in a node or a body"
+        )

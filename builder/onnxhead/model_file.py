@@ -42,12 +42,14 @@ class ModelFile:
         proto: Its content, without external data.
         size_bytes: Its size, without external data.
         sha256: Its hexadecimal SHA-256, without external data.
+        is_part: Whether it is the head in a whole model, with which it shares its data file.
     """
 
     path: Path
     proto: onnx.ModelProto
     size_bytes: int
     sha256: str
+    is_part: bool = False
 
     @property
     def props(self) -> dict[str, str]:
@@ -244,7 +246,11 @@ class ModelFile:
             raise ModelError(f"{name} must have positive lengths, {self.path} has shape {shape}")
         dtype = dtype_of(kept)
         length = dtype.itemsize * math.prod(shape)
-        data = read_external(tensor, self.path, length) if is_external(tensor) else tensor.raw_data
+        data: memoryview | bytes = tensor.raw_data
+        if is_external(tensor):
+            # the data file of a head alone is its weight, and nothing behind it
+            owns = is_data(Path(location_of(tensor))) and not self.is_part
+            data = read_external(tensor, self.path, length + owns)
         if len(data) != length:
             place = self.path.with_name(location_of(tensor)) if is_external(tensor) else self.path
             raise ModelError(

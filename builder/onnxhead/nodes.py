@@ -14,3 +14,12 @@ def every_node(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
         for attribute in node.attribute:
             for body in (attribute.g, *attribute.graphs):
                 yield from every_node(body)
+
+
+def every_body(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """Yield the graphs that the nodes of a graph hold, and those in them."""
+    for node in every_node(graph):
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield attribute.g
+            yield from attribute.graphs

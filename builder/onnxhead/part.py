@@ -115,8 +115,9 @@ def _with_outputs(model: onnx.ModelProto, graph: GraphProto, outputs: Sequence[s
     part.opset_import.extend(model.opset_import)
     part.functions.extend(model.functions)
     part.graph.CopyFrom(graph)
+    stated = {value.name: value for value in graph.output}
     del part.graph.output[:]
-    part.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+    part.graph.output.extend(stated.get(name, onnx.ValueInfoProto(name=name)) for name in outputs)
     return part
 
 

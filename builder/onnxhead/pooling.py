@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,8 @@ _CLIP_OPSET = 11  # the same of the limits of Clip
 _SMALLEST_COUNT, _SMALLEST_NORM = 1e-9, 1e-12  # as sentence-transformers and torch have them
 
 
-class Pooling(NamedTuple):
+@dataclass(frozen=True)
+class Pooling:
     """How features come from a tensor.
 
     Attributes:

@@ -21,7 +21,7 @@ from typing import IO
 
 from onnxhead_runtime.errors import WriteError
 
-_SEARCHED_BYTES = 256 * 2**20  # a model whose weight is elsewhere is smaller
+_SEARCHED_BYTES = 256 * 2**20  # of files that are no models by their name
 
 
 def replace_file(path: Path, what: str, write: Callable[[Path], object]) -> None:
@@ -55,6 +55,11 @@ def check_name(target: Path) -> None:
     if target.suffix != ".onnx":
         raise WriteError(f"a model's file name must end in .onnx, got {target}")
     check_text(target)
+
+
+def is_same_file(target: Path, path: Path) -> bool:
+    """Tell whether a name, which may be too long for one, is that of a file."""
+    return os.path.exists(target) and target.samefile(path)  # noqa: PTH110  (Path.exists raises for long names)
 
 
 def check_text(path: Path) -> None:
@@ -178,9 +183,9 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _contains(path: Path, text: bytes) -> bool:
-    """Search a file for a name; one that cannot be read may contain it, a very large one does not."""
+    """Search a file for a name; one that cannot be read may contain it, a very large one is no model."""
     try:
-        if path.stat().st_size > _SEARCHED_BYTES:
+        if path.suffix != ".onnx" and path.stat().st_size > _SEARCHED_BYTES:
             return False
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return content.find(text) >= 0

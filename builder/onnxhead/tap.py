@@ -23,7 +23,6 @@ from onnxhead_runtime.inputs import Axis
 _TYPES = {
     "tensor(float)": TensorProto.FLOAT,
     "tensor(float16)": TensorProto.FLOAT16,
-    "tensor(bfloat16)": TensorProto.BFLOAT16,
     "tensor(double)": TensorProto.DOUBLE,
 }
 

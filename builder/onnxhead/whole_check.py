@@ -25,6 +25,7 @@ from onnxhead.reference import (
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime import Classifier, Prediction, links, load
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
+from onnxhead_runtime.errors import ModelError
 from onnxhead_runtime.inputs import Feeds, Input
 
 # Of the largest number of a row: how far a backbone that is run in two ways may be from itself. Its own bound
@@ -74,25 +75,31 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
     Args:
         model: The model.
         sample: Inputs to run it on; None to make some up.
-        expected: What the backbone gives for these; None to run that part of the model.
+        expected: What the backbone is known to give for just these; None to run that part of the model.
 
     Raises:
         FeaturesError: The sample does not fit the inputs.
         ModelError: The model does not run.
         ProviderError: onnxruntime is missing.
     """
-    backbone = Part(model, cut(model.proto.graph, model.start), [model.start])
-    feeds = backbone.find_sample(sample)
+    feeds, given = (sample, expected) if expected is not None else _run_backbone(model, sample)
+    exact = refer_whole(model, given)
     classify = load(model.path, device="cpu")
     answer = classify(feeds)
-    given = backbone.run(feeds)[0] if expected is None else expected
-    exact = refer_whole(model, given)
     link = link_deviation(
         model.metadata.link, model.metadata.temperature, answer.logits, answer.probabilities
     )
     apart = deviation(answer.logits, exact.logits, exact.logits_bound)
+    alone = _alone(classify, feeds, answer, exact)
+    del classify  # one session of a large network at a time
     inside = _inside(model, feeds) if model.has_head else None
-    return WholeCheck(len(given), inside, link, apart, _alone(classify, feeds, answer, exact))
+    return WholeCheck(len(given), inside, link, apart, alone)
+
+
+def _run_backbone(model: WholeFile, sample: Any) -> tuple[Feeds, NDArray[Any]]:
+    backbone = Part(model, cut(model.proto.graph, model.start), [model.start])
+    feeds = backbone.find_sample(sample)
+    return feeds, backbone.run(feeds)[0]
 
 
 def first_row(feeds: Feeds, inputs: Sequence[Input]) -> Feeds | None:
@@ -119,7 +126,15 @@ def refer_whole(model: WholeFile, given: NDArray[Any]) -> Reference:
     Args:
         model: The model.
         given: The features (batch, F); the logits (batch, classes) of a model without a head that is known.
+
+    Raises:
+        ModelError: It has NaN or infinity.
     """
+    if not np.isfinite(given).all():
+        raise ModelError(
+            f"a model is compared on numbers, what {model.path} makes of the sample has NaN or infinity: "
+            "give other inputs with --sample FILE.npz (sample=)"
+        )
     rounding = rounding_of(model.proto.graph) * np.abs(given).max(axis=1, keepdims=True, initial=0.0)
     metadata = model.metadata
     if model.has_head:

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 from onnx import GraphProto, TensorProto, helper
 
-from onnxhead.external import is_external, length_of, read_external
+from onnxhead.external import file_sha256, is_external, is_named_after, length_of, read_external
 from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.model_file import ModelFile
@@ -30,7 +30,7 @@ class WholeFile(ModelFile):
     @property
     def has_head(self) -> bool:
         """Whether there is a head of which weight and bias are known."""
-        return any(FEATURES in node.output for node in self.proto.graph.node)
+        return bool(self.metadata.weights_sha256)
 
     @property
     def start(self) -> str:
@@ -72,6 +72,12 @@ class WholeFile(ModelFile):
         return Part(self, self.proto.graph, [LOGITS]).inputs
 
     @property
+    def batch(self) -> str | None:
+        """The symbol of the first axis of its answers; None where that has none."""
+        axes = [axis for value in self.proto.graph.output[:1] for axis in value.type.tensor_type.shape.dim]
+        return axes[0].dim_param or None if axes else None
+
+    @property
     def labels(self) -> tuple[Label, ...]:
         """One label per class: the model's own, or the classes' numbers."""
         labels = self.metadata.labels
@@ -93,7 +99,7 @@ class WholeFile(ModelFile):
         proto.opset_import.append(helper.make_opsetid("", opset_of(self.proto)))
         proto.metadata_props.extend(self.proto.metadata_props)
         proto.graph.CopyFrom(_after_features(self.proto.graph))
-        return ModelFile(self.path, proto, self.size_bytes, self.sha256)
+        return ModelFile(self.path, proto, self.size_bytes, self.sha256, is_part=True)
 
     @property
     def weight(self) -> Weight:
@@ -107,7 +113,12 @@ class WholeFile(ModelFile):
     def damages(self) -> list[str]:
         """Compare the hashes that the file states with its content; one sentence per difference."""
         found = self.head_part.weight_damages() if self.has_head else []
-        digest = graph_sha256(self.proto.graph, self.path)
+        found += [
+            f"the SHA-256 of {path.name} begins otherwise than its name states"
+            for path in self.data_paths
+            if not is_named_after(path.name, file_sha256(path))
+        ]
+        digest = content_sha256(self.proto, self.path)
         if digest != self.metadata.graph_sha256:
             found.append(
                 f"the SHA-256 of the graph and of the weights beside it is {digest}, the file states "
@@ -116,10 +127,19 @@ class WholeFile(ModelFile):
         return found
 
 
-def graph_sha256(graph: GraphProto, path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a graph, and of the tensors beside its model at `path`, in order."""
-    digest = hashlib.sha256(graph.SerializeToString(deterministic=True))
-    for tensor in filter(is_external, graph.initializer):
+def content_sha256(model: onnx.ModelProto, path: Path) -> str:
+    """Return the hexadecimal SHA-256 of what a model computes: docs/format.md says of which bytes.
+
+    Args:
+        model: The model.
+        path: Where it lies, or is to lie, beside its external data.
+    """
+    rest = onnx.ModelProto(ir_version=model.ir_version)
+    rest.opset_import.extend(model.opset_import)
+    rest.functions.extend(model.functions)
+    digest = hashlib.sha256(rest.SerializeToString(deterministic=True))
+    digest.update(model.graph.SerializeToString(deterministic=True))
+    for tensor in filter(is_external, model.graph.initializer):
         digest.update(read_external(tensor, path, length_of(tensor)))
     return digest.hexdigest()
 

@@ -21,6 +21,7 @@ from onnxhead.model_file import ModelFile
 from onnxhead.pooling import Pooling
 from onnxhead.replacement import (
     check_name,
+    is_same_file,
     keep_data,
     keep_model,
     replacing,
@@ -29,7 +30,7 @@ from onnxhead.replacement import (
 )
 from onnxhead.tap import Tap
 from onnxhead.whole_check import WholeCheck, check_whole
-from onnxhead.whole_file import graph_sha256, opset_of
+from onnxhead.whole_file import content_sha256, opset_of
 from onnxhead_runtime.contract import Label, Link, Metadata
 from onnxhead_runtime.errors import ModelError, VerificationError, WriteError
 from onnxhead_runtime.inputs import Feeds, Input
@@ -121,10 +122,11 @@ def open_backbone(backbone: str | os.PathLike[str], target: Path) -> ModelFile:
     """
     check_name(target)
     model = open_model(backbone)
-    if target.exists() and target.samefile(model.path):
-        raise WriteError(
-            f"a model must not replace its own backbone, {target}: give another file with -o (path)"
-        )
+    for path in (model.path, *model.data_paths):
+        if is_same_file(target, path):
+            raise WriteError(
+                f"a model must not replace its own backbone, {target}: give another file with -o (path)"
+            )
     damages = model.damages() if model.is_ours else []
     if damages:
         raise ModelError(f"{model.path} must be as it was built: {damages[0]}")
@@ -165,7 +167,8 @@ def save_whole(plan: Plan, target: Path) -> Attachment:
                     f"are {check}; {target} was not written: run onnxhead doctor and try another onnxruntime"
                 )
             keep_model(unfinished, target)
-    left_out = [one.name for one in plan.model.proto.graph.output if one.name not in _outputs(joined)]
+    kept = set() if plan.head_bytes else _outputs(joined)
+    left_out = [one.name for one in plan.model.proto.graph.output if one.name not in kept]
     return Attachment(
         path=target,
         data_path=data_path,
@@ -205,7 +208,7 @@ def _join(plan: Plan, target: Path) -> tuple[onnx.ModelProto, Path | None, int]:
     joined = join(plan.model, plan.tap.graph, plan.tap.tensor, tail, plan.tap.batch)
     if data_path:
         locate(joined.graph, data_path.name)
-    digest = graph_sha256(joined.graph, target)
+    digest = content_sha256(joined, target)
     metadata = Metadata(plan.labels, plan.link, plan.temperature, weights_sha256, digest)
     for key, value in metadata.to_props().items():
         joined.metadata_props.add(key=key, value=value)

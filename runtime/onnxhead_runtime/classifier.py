@@ -300,7 +300,7 @@ class Classifier:
             type(features) is np.ndarray
             and features.dtype is _FLOAT32
             and features.ndim == 2
-            and features.shape[1] == self.features
+            and features.shape[1] == self.features != 0
             and features.flags.c_contiguous
         ):
             return features

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ UNNAMED = "?"  # what some write for a length without a symbol
 Axis = int | str | None  # a length; a symbol where it is free; None where it has not even that
 
 
-class Input(NamedTuple):
+@dataclass(frozen=True)
+class Input:
     """One input of a model.
 
     Attributes:

@@ -19,7 +19,7 @@ def attachment_lines(report: Attachment) -> Iterator[str]:
             ("head", f"{plain(report.origin) or 'none: the output was added'}, {report.classes} classes"),
             ("inputs", plain("; ".join(map(str, report.inputs)))),
             *([("left out", plain(", ".join(report.left_out)))] if report.left_out else []),
-            ("opset", f"{report.opset}, IR version {report.ir_version}, the backbone's"),
+            ("opset", f"{report.opset}, the backbone's; IR version {report.ir_version}"),
             ("labels", label_list(report.labels)),
             ("link", link_text(report.link, report.temperature)),
             ("largest error", f"{report.check.against}: {report.check}"),

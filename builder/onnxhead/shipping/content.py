@@ -17,7 +17,7 @@ from onnxhead.whole_check import WholeCheck, check_whole
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES
 from onnxhead_runtime.errors import ModelError
-from onnxhead_runtime.inputs import Input
+from onnxhead_runtime.inputs import Axis, Input
 
 
 class HeadContent:
@@ -27,9 +27,11 @@ class HeadContent:
         format: The format of its bundles.
         labels: One per class.
         inputs: What the model takes.
+        batch: The symbol of the rows of its answers.
     """
 
     format = FORMAT
+    batch: Axis = "batch"
 
     def __init__(self, head: Head, form: Form) -> None:
         self._head, self._form = head, form
@@ -70,6 +72,7 @@ class WholeContent:
         format: The format of its bundles.
         labels: One per class.
         inputs: What the model takes.
+        batch: The symbol of the rows of its answers; None where it has none, as for its inputs.
     """
 
     format = WHOLE_FORMAT
@@ -83,7 +86,7 @@ class WholeContent:
         """
         self._model, self._sample = model, sample
         self.labels = model.labels
-        self.inputs = model.inputs
+        self.inputs, self.batch = model.inputs, model.batch
 
     def describe(self) -> dict[str, Any]:
         """Return what head.json says beside its format and its files."""

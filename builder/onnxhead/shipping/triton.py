@@ -55,13 +55,13 @@ def write_repository(bundle: Path, name: str, content: Content) -> None:
     """Write `model_repository/NAME`: configuration, labels, and the model as version 1.
 
     Raises:
-        ModelError: An input's first axis is no batch of any size.
+        ModelError: An input's first axis is not the batch, of any size.
     """
     for one in content.inputs:
-        if not one.shape or isinstance(one.shape[0], int):
+        if not one.shape or isinstance(one.shape[0], int) or one.shape[0] != content.batch:
             raise ModelError(
-                f"Triton batches along the first axis, which must be free in every input, {one} has another: "
-                "export the backbone with a free batch"
+                "Triton batches along the first axis, which must be that of the answers in every input, and "
+                f"of any length, {one} has another: export the backbone so"
             )
     folder = bundle / "model_repository" / name
     version = folder / "1"
