@@ -4,7 +4,7 @@ import networks
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 import onnxhead
 from onnxhead.completing import complete
@@ -58,6 +58,17 @@ def test_half_precision_gives_float32(tmp_path) -> None:
     both = onnxhead.load(report.path, device="cpu")(feeds)
     assert both.logits.dtype == np.float32
     np.testing.assert_allclose(both.probabilities, networks.run(source, feeds), atol=2e-3)
+
+
+def test_logits_that_are_all_zero_are_right(tmp_path) -> None:
+    model = networks.make("softmax")
+    for tensor in model.graph.initializer:
+        zeros = np.zeros_like(numpy_helper.to_array(tensor))
+        tensor.CopyFrom(numpy_helper.from_array(zeros, tensor.name))
+    onnx.save(model, tmp_path / "zero.onnx")
+    report = complete(tmp_path / "zero.onnx", tmp_path / "both.onnx")
+    assert report.check.apart.error == 0 < report.check.apart.bound
+    assert onnxhead.verify(report.path).findings == []
 
 
 @pytest.mark.parametrize("link", ["softmax", "sigmoid", "ovr"])

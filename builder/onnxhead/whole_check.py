@@ -31,6 +31,7 @@ from onnxhead_runtime.inputs import Feeds, Input
 # Of the largest number of a row: how far a backbone that is run in two ways may be from itself. Its own bound
 # is not known; in float32 networks of a dozen layers come to a hundredth of this.
 _ROUNDING, _HALF_ROUNDING = 2.0**-14, 2.0**-6
+_SMALLEST_NORMAL = 2.0**-126  # what is below may be flushed to zero
 _HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
@@ -83,6 +84,7 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
         ProviderError: onnxruntime is missing.
     """
     feeds, given = (sample, expected) if expected is not None else _run_backbone(model, sample)
+    check_finite(model, given)
     exact = refer_whole(model, given)
     classify = load(model.path, device="cpu")
     answer = classify(feeds)
@@ -118,6 +120,15 @@ def _alone(classify: Classifier, feeds: Feeds, answer: Prediction, exact: Refere
     return deviation(alone, answer.logits[: len(alone)].astype(np.float64), exact.logits_bound[: len(alone)])
 
 
+def check_finite(model: WholeFile, given: NDArray[Any]) -> None:
+    """Raise ModelError unless what a backbone gives for a sample is numbers, which alone prove something."""
+    if not np.isfinite(given).all():
+        raise ModelError(
+            f"a model is compared on numbers, what {model.path} makes of the sample has NaN or infinity: "
+            "give other inputs with --sample FILE.npz (sample=)"
+        )
+
+
 def refer_whole(model: WholeFile, given: NDArray[Any]) -> Reference:
     """Return the answers of a whole model in float64, from what its backbone gives.
 
@@ -126,16 +137,9 @@ def refer_whole(model: WholeFile, given: NDArray[Any]) -> Reference:
     Args:
         model: The model.
         given: The features (batch, F); the logits (batch, classes) of a model without a head that is known.
-
-    Raises:
-        ModelError: It has NaN or infinity.
     """
-    if not np.isfinite(given).all():
-        raise ModelError(
-            f"a model is compared on numbers, what {model.path} makes of the sample has NaN or infinity: "
-            "give other inputs with --sample FILE.npz (sample=)"
-        )
-    rounding = rounding_of(model.proto.graph) * np.abs(given).max(axis=1, keepdims=True, initial=0.0)
+    largest = np.abs(given).max(axis=1, keepdims=True, initial=_SMALLEST_NORMAL)
+    rounding = np.maximum(rounding_of(model.proto.graph) * largest.astype(np.float64), _SMALLEST_NORMAL)
     metadata = model.metadata
     if model.has_head:
         head = model.head()

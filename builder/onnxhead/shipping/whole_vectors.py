@@ -22,7 +22,7 @@ from onnxhead.backbone import cut
 from onnxhead.part import Part
 from onnxhead.reference import Reference, deviation
 from onnxhead.shipping.vectors import DATA_SET, VECTORS, answers_document, decisions, states_the_same
-from onnxhead.whole_check import first_row, refer_whole
+from onnxhead.whole_check import check_finite, first_row, refer_whole
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime import load
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Decision
@@ -155,7 +155,9 @@ def _backbone(model: WholeFile) -> Part:
 
 
 def _answered(model: WholeFile, backbone: Part, name: str, feeds: Feeds) -> WholeCase:
-    exact = refer_whole(model, backbone.run(feeds)[0])
+    given = backbone.run(feeds)[0]
+    check_finite(model, given)
+    exact = refer_whole(model, given)
     return WholeCase(name, feeds, exact, decisions(model.labels, model.metadata.link, exact))
 
 
