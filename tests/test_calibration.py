@@ -130,9 +130,9 @@ def test_labels_are_found_by_value_and_by_text() -> None:
             ["label", "a"],
             "labels must be one per row, got 2 for 1 rows; the first line of the file may be",
         ),
-        ([[1.0], [2.0]], ["a", ("b", [])], "labels must be among the head's, a, b, row 1 has ('b', [])"),
-        ([[1.0], [2.0]], ["a", "z"], "labels must be among the head's, a, b, row 1 has 'z'"),
-        ([[1.0], [2.0]], ["a", ["b"]], "labels must be among the head's, a, b, row 1 has ['b']"),
+        ([[1.0], [2.0]], ["a", ("b", [])], "labels must be among the model's, a, b, row 1 has ('b', [])"),
+        ([[1.0], [2.0]], ["a", "z"], "labels must be among the model's, a, b, row 1 has 'z'"),
+        ([[1.0], [2.0]], ["a", ["b"]], "labels must be among the model's, a, b, row 1 has ['b']"),
         ([[1.0], [-2.0]], ["a", "b"], "it has none, as every row is right, and the surer the better: give"),
         ([[1.0], [-2.0]], ["b", "a"], "it has none, as the rows agree with the head no more than chance"),
     ],
@@ -174,7 +174,7 @@ def test_pandas_and_sparse_labels_are_arrays() -> None:
     head = onnxhead.Head([[4.0], [-4.0]], [0.0, 0.0], labels=["a", "b"])
     expected = calibrate(head, features, ["a", "a", "b", "a"]).head.temperature
     assert calibrate(head, features, pandas.Series(["a", "a", "b", "a"])).head.temperature == expected
-    with pytest.raises(SourceError, match=r"labels must be among the head's, a, b, row 0 has \['a'\]"):
+    with pytest.raises(SourceError, match=r"labels must be among the model's, a, b, row 0 has \['a'\]"):
         calibrate(head, features, pandas.DataFrame({"y": ["a", "a", "b", "a"]}))
     several = onnxhead.Head([[4.0], [-4.0]], [0.0, 0.0], link="sigmoid")
     truth = np.array([[1, 0], [1, 1], [0, 0], [0, 1]])

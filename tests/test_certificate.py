@@ -27,9 +27,11 @@ from onnxhead.certificate import Certificate, Thresholds, certification, certify
 from onnxhead.certificate import sample as sample_file
 from onnxhead.certificate.charts import histogram
 from onnxhead.certificate.comparison import ComparisonTally
+from onnxhead.certificate.opening import open_subject
 from onnxhead.certificate.page import render
-from onnxhead.certificate.subject import Answer, open_subject
+from onnxhead.certificate.subject import Answer
 from onnxhead.form import Form
+from onnxhead_runtime.contract import FEATURES
 from onnxhead_runtime.errors import FeaturesError, ModelError, ProviderError, SourceError, VerificationError
 
 NAMES = ("ja", "nein", "ä", "")
@@ -240,14 +242,14 @@ def test_a_row_that_only_the_older_model_cannot_answer_has_flipped(identity, tmp
     tally = ComparisonTally(subject, subject)
     none = np.full((2, 2), -1, np.float32)  # no label now, and none before but in a row that is NaN
     before = none * np.float32([[1], [np.nan]])
-    tally.add(np.array([5, 6]), Answer(none, none, -none / 4), Answer(none, before, before), None)
+    tally.add(np.array([5, 6]), Answer(none, -none / 4), Answer(before, before), None)
     assert tally.comparison().flipped.tolist() == [6]
 
 
 @pytest.mark.parametrize(
     ("weight", "arguments", "message"),
     [
-        (np.eye(3), {"labels": ["a", "b", "c"]}, "must take the same rows, other.onnx has 3 features and"),
+        (np.eye(3), {"labels": ["a", "b", "c"]}, "must take the same rows, other.onnx takes 3 features and"),
         (
             np.eye(2),
             {"labels": ["a", "b"], "link": "sigmoid"},
@@ -394,7 +396,7 @@ def test_labels_may_be_a_column_of_the_rows(write, identity, tmp_path) -> None:
             "labels must be one per row, got 2 for 1 rows; the first line of",
         ),
         ("[[1, 2], [1, 2]]", ["a"], SourceError, "labels must be one per row, got 1 for 2 rows"),
-        ("[[1, 2]]", ["z"], SourceError, "labels must be among the head's, a, b, row 0 has 'z'"),
+        ("[[1, 2]]", ["z"], SourceError, "labels must be among the model's, a, b, row 0 has 'z'"),
         (
             "[[1, 2]]",
             "missing.txt",
@@ -533,7 +535,7 @@ def test_a_runtime_beyond_the_bound_is_a_finding(identity, stand_in) -> None:
     def wrong(own):
         def call(rows):
             answer = own(rows)
-            return Answer(rows, answer.logits[:, ::-1], answer.probabilities)
+            return Answer(answer.logits[:, ::-1], answer.probabilities)
 
         return call
 
@@ -562,14 +564,12 @@ def test_a_little_beyond_the_bound_is_beyond(identity, stand_in) -> None:
 
 
 def test_a_runtime_that_answers_nan_or_fails_is_a_finding(identity, stand_in) -> None:
-    stand_in(
-        lambda own: lambda rows: Answer(rows, own(rows).logits * np.float32("nan"), own(rows).probabilities)
-    )
+    stand_in(lambda own: lambda rows: Answer(own(rows).logits * np.float32("nan"), own(rows).probabilities))
     assert certify(identity, "[1, 2]", ["b"]).findings == (
         "tract 1.0: one of the logits is undefined where the exact one is not",
     )
 
-    stand_in(lambda own: lambda rows: own(rows[:, :1]))
+    stand_in(lambda own: lambda rows: own({FEATURES: rows[FEATURES][:, :1]}))
     found = certify(identity, "[1, 2]")
     (finding,) = found.findings
     assert finding.startswith("tract 1.0 failed: features must be (2,) or (batch, 2)")
@@ -828,7 +828,7 @@ def test_a_certificate_reads_in_blocks_that_are_smaller_than_the_rows(identity, 
     monkeypatch.setattr(
         certification._Certification,
         "_measure",
-        lambda self, part: (sizes.append(len(part.features)), measure(self, part))[1],
+        lambda self, part: (sizes.append(len(part.feeds[FEATURES])), measure(self, part))[1],
     )
     seen = []
     found = certify(

@@ -1,4 +1,4 @@
-"""The true labels of rows, matched with those of a head."""
+"""The true labels of rows, matched with those of a model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxhead.head import Head
 from onnxhead_runtime.arrays import describe
-from onnxhead_runtime.contract import Label
+from onnxhead_runtime.contract import Label, Link
 from onnxhead_runtime.errors import SourceError
 
 
@@ -42,18 +41,17 @@ class Truth:
 
 
 class LabelReader:
-    """Finds the classes of a head that labels name.
+    """Finds the classes of a model that labels name.
 
     Example:
-        >>> head = Head([[4.0], [-4.0]], [0.0, 0.0], labels=["warm", "cold"])
-        >>> LabelReader(head).read(["cold", "warm"]).matrix()
+        >>> LabelReader(["warm", "cold"], "softmax").read(["cold", "warm"]).matrix()
         array([[False,  True],
                [ True, False]])
     """
 
-    def __init__(self, head: Head) -> None:
-        known: Sequence[Label] = head.labels if head.labels is not None else range(head.classes)
-        self._classes, self._is_many = head.classes, head.link == "sigmoid"
+    def __init__(self, known: Sequence[Label], link: Link) -> None:
+        """Take the label of each class, and the link: with `sigmoid` a row has any number of labels."""
+        self._classes, self._is_many = len(known), link == "sigmoid"
         self._places: dict[Any, int] = {label: place for place, label in enumerate(known)}
         self._texts = {str(label): place for place, label in enumerate(known)}
 
@@ -66,7 +64,7 @@ class LabelReader:
             first: The number of the first row, for messages.
 
         Raises:
-            SourceError: A label is not the head's, or a row has one twice.
+            SourceError: A label is not the model's, or a row has one twice.
         """
         if self._is_many and isinstance(labels, np.ndarray) and labels.ndim == 2:
             return self._indicators(labels)
@@ -94,8 +92,8 @@ class LabelReader:
         place = self._texts.get(str(label)) if place is None else place  # text files know no types
         if place is None:
             raise SourceError(
-                f"labels must be among the head's, {', '.join(map(str, list(self._places)[:10]))}, row {row} "
-                f"has {label!r}"
+                f"labels must be among the model's, {', '.join(map(str, list(self._places)[:10]))}, row "
+                f"{row} has {label!r}"
             )
         return place
 
@@ -112,11 +110,12 @@ class LabelReader:
         )
 
 
-def read_truth(head: Head, labels: Any, rows: int | None) -> Truth:
+def read_truth(known: Sequence[Label], link: Link, labels: Any, rows: int | None) -> Truth:
     """Return the classes of the labels of all rows.
 
     Args:
-        head: Whose labels they are.
+        known: The label of each class.
+        link: The link, as for `LabelReader`.
         labels: As for `LabelReader.read`; also of pandas or scipy.
         rows: How many rows there are; None where that is not known yet.
 
@@ -129,7 +128,7 @@ def read_truth(head: Head, labels: Any, rows: int | None) -> Truth:
     count = len(labels) if is_list else None
     if count is None or rows is not None:
         check_count(count, rows)
-    return LabelReader(head).read(labels)
+    return LabelReader(known, link).read(labels)
 
 
 def check_count(count: int | None, rows: int | None) -> None:

@@ -101,6 +101,10 @@ class WholeFile(ModelFile):
         proto.graph.CopyFrom(_after_features(self.proto.graph))
         return ModelFile(self.path, proto, self.size_bytes, self.sha256, is_part=True)
 
+    @cached_property
+    def _head(self) -> Head:
+        return self.head_part.head()
+
     @property
     def weight(self) -> Weight:
         """The head's weight."""
@@ -108,7 +112,7 @@ class WholeFile(ModelFile):
 
     def head(self) -> Head:
         """Return the head, whose graph must be the one that onnxhead writes for it."""
-        return self.head_part.head()
+        return self._head
 
     def damages(self) -> list[str]:
         """Compare the hashes that the file states with its content; one sentence per difference."""

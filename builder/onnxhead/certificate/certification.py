@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from onnxhead.certificate.comparison import ComparisonTally, check_comparable
 from onnxhead.certificate.confusion import ConfusionTally
+from onnxhead.certificate.opening import open_subject
 from onnxhead.certificate.record import Certificate, Rows
 from onnxhead.certificate.rounding import RoundingTally
 from onnxhead.certificate.runtimes import Agreement, OtherRuntimes, decisions, own_trial
 from onnxhead.certificate.sample import Part, Sample
-from onnxhead.certificate.subject import Answer, Answering, Subject, facts_of, open_subject
+from onnxhead.certificate.subject import Answer, Answering, Subject
 from onnxhead.certificate.thresholds import Thresholds, Verdict
 from onnxhead.check import Check
 from onnxhead.reference import Reference
@@ -25,12 +26,10 @@ from onnxhead.verification import verify
 from onnxhead.whole_check import WholeCheck
 from onnxhead_runtime.errors import FeaturesError, ModelError, VerificationError
 from onnxhead_runtime.pipeline import Ahead, in_order
-from onnxhead_runtime.run import describe_bad_row
 from onnxhead_runtime.threads import thread_count
 
 Progress = Callable[[int, int | None], object]
 _NAMED_ROWS = 20
-_MANY_CLASSES = 2**16  # of which the exact answers to a few rows are many MiB
 _NO_THRESHOLDS = Thresholds()
 
 
@@ -45,6 +44,7 @@ def certify(
     thresholds: Thresholds = _NO_THRESHOLDS,
     on_bad_row: Literal["fail", "null"] = "fail",
     key: str | os.PathLike[str] | None = None,
+    sample: Any = None,
     progress: Progress | None = None,
 ) -> Certificate:
     """Say what a model does on rows: rounding, quality, what an older model did otherwise, every runtime.
@@ -54,7 +54,8 @@ def certify(
 
     Args:
         path: The .onnx file, or a folder that `ship` wrote.
-        rows: A file of rows, as `score` takes them.
+        rows: A file of rows, as `score` takes them; of a whole model an .npz file with an array for each
+            input.
         labels: The true labels, one per row: a file of `onnxhead calibrate`, a list or an array. With the
             link `sigmoid` the labels of each row, as lists of labels or as an array (rows, classes) of 0
             and 1.
@@ -65,6 +66,7 @@ def certify(
         on_bad_row: A row with NaN, null, another width or a logit that overflows: `fail` makes it a finding,
             with `null` it has no answer, and is in no figure either way.
         key: The public key of whoever signed the folder, as for `verify`.
+        sample: Inputs that `verify` runs a whole model on.
         progress: Called with the rows done and, where it is known, their total.
 
     Raises:
@@ -81,16 +83,18 @@ def certify(
         (1.0, 0, ())
     """
     thresholds.check(labels is not None or label_column is not None, against is not None)
-    check = _verify(path, key)
+    check = _verify(path, key, sample)
     path = Path(path)
     subject = open_subject(find_bundle(path) / MODEL if path.is_dir() else path)
     older = None if against is None else _open_older(subject, Path(against))
-    sample = Sample(subject, os.fspath(rows), labels, label_column, features)
-    return _Certification(subject, older, sample).run(check, thresholds, on_bad_row, progress)
+    labelled = Sample(subject, os.fspath(rows), labels, label_column, features)
+    return _Certification(subject, older, labelled).run(check, thresholds, on_bad_row, progress)
 
 
-def _verify(path: str | os.PathLike[str], key: str | os.PathLike[str] | None) -> Check | WholeCheck:
-    verification = verify(path, key=key)
+def _verify(
+    path: str | os.PathLike[str], key: str | os.PathLike[str] | None, sample: Any
+) -> Check | WholeCheck:
+    verification = verify(path, key=key, sample=sample)
     if verification.findings or verification.check is None:
         raise VerificationError(
             f"a certificate is of a model that is as it was built, {path} is not: "
@@ -113,11 +117,10 @@ def _open_older(subject: Subject, path: Path) -> Subject:
 
 
 class _Measured(NamedTuple):
-    """A block with its answers, of those rows alone that have one."""
+    """A block, and the answers to those of its rows that have one."""
 
     part: Part
     good: NDArray[np.bool_]
-    rows: NDArray[np.float32]
     own: Answer
     exact: Reference
 
@@ -127,8 +130,8 @@ class _Certification:
 
     def __init__(self, subject: Subject, older: Subject | None, sample: Sample) -> None:
         self._subject, self._sample = subject, sample
-        labels, link = subject.labels, subject.head.link
-        self._answer = subject.open()
+        labels, link = subject.labels, subject.link
+        self._answer, self._features = subject.open(), subject.open_features()
         self._older: tuple[Answering, ComparisonTally] | None = None
         if older:
             self._older = older.open(), ComparisonTally(subject, older)
@@ -162,7 +165,7 @@ class _Certification:
         sample = self._sample
         rows = Rows(sample.file, sample.labels_file, self._count, self._unanswered, tuple(self._bad))
         return Certificate(
-            model=facts_of(self._subject),
+            model=self._subject.facts,
             check=check,
             rows=rows,
             rounding=rounding,
@@ -176,47 +179,43 @@ class _Certification:
 
     def _measured(self) -> Iterator[_Measured]:
         """Yield the blocks with the model's own answers and the exact ones, several worked on at once."""
-        is_large = self._subject.head.classes > _MANY_CLASSES
-        workers = 1 if is_large else thread_count()
+        workers = thread_count() if self._subject.is_light else 1
         with Ahead(self._sample.parts(), workers) as parts:
             yield from in_order(self._measure, parts, workers)
 
     def _measure(self, part: Part) -> _Measured:
-        rows = np.ascontiguousarray(part.features, np.float32)
-        own = self._answer(rows)
-        good = np.asarray(np.logical_and.reduce([np.isfinite(array).all(axis=1) for array in own]))
+        own, features = self._answer(part.feeds), self._features(part.feeds)
+        good = np.asarray(np.logical_and.reduce([np.isfinite(one).all(axis=1) for one in (features, *own)]))
         good[list(part.bad)] = False
-        if not good.all():
-            rows, own = rows[good], Answer(*(array[good] for array in own))
-        return _Measured(part, good, rows, own, self._subject.refer(own.features))
+        return _Measured(part, good, own.of(good), self._subject.refer(features[good]))
 
     def _add(self, measured: _Measured) -> None:
-        part, good, rows, own, exact = measured
+        part, good, own, exact = measured
         self._add_bad(part, good)
         self._count += len(good)
         truth = None if part.truth is None else part.truth[good]
         self._rounding.add(good, exact)
-        if not len(rows):
+        if not good.any():
             return
         self._confusion.add(truth, _given(own, self._subject))
         self._trial.add(own, own, exact, truth)
-        self._others.add(rows, own, exact, truth)
+        self._others.add(part.feeds, good, own, exact, truth)
         if self._older:
             answer, tally = self._older
             numbers = np.flatnonzero(good).astype(np.int64) + part.start
-            tally.add(numbers, own, answer(rows), truth)
+            tally.add(numbers, own, answer(part.feeds).of(good), truth)
 
     def _add_bad(self, part: Part, good: NDArray[np.bool_]) -> None:
         bad = np.flatnonzero(~good).tolist()
         self._unanswered += len(bad)
         for row in bad[: _NAMED_ROWS - len(self._bad)]:
-            reason = part.bad.get(row) or describe_bad_row(part.features[row])
+            reason = part.bad.get(row) or self._subject.describe_bad(part.feeds, row)
             self._bad.append((part.start + row, reason))
 
 
 def _given(own: Answer, subject: Subject) -> NDArray[np.bool_]:
     """Return which labels are given, bool (rows, classes)."""
-    found = decisions(own.logits, subject.head.link)
+    found = decisions(own.logits, subject.link)
     if found.ndim == 2:
         return np.asarray(found)
     given = np.zeros(own.logits.shape, bool)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.certificate.rounding import LISTED
-from onnxhead.certificate.subject import Answer, Facts, Subject, facts_of
+from onnxhead.certificate.subject import Answer, Facts, Subject
 from onnxhead.quality import Quality, Tally
 from onnxhead_runtime.contract import Decision, Label
 from onnxhead_runtime.errors import ModelError
@@ -86,15 +86,15 @@ class Comparison:
 def check_comparable(new: Subject, old: Subject) -> None:
     """Raise ModelError unless the same rows can be given to both and their labels mean the same."""
     name = old.model.path.name
-    if new.width != old.width:
+    if not old.takes_rows_of(new):
         raise ModelError(
-            f"the model compared with must take the same rows, {name} has {old.width} features and "
-            f"{new.model.path.name} {new.width}: compare with one of the same backbone"
+            f"the model compared with must take the same rows, {name} takes {old.takes} and "
+            f"{new.model.path.name} {new.takes}: compare with one of the same backbone"
         )
-    if (new.head.link == "sigmoid") != (old.head.link == "sigmoid"):
+    if (new.link == "sigmoid") != (old.link == "sigmoid"):
         raise ModelError(
             f"the model compared with must give labels of the same kind, {name} has the link "
-            f"{old.head.link} and {new.model.path.name} {new.head.link}: one label per row, or any number"
+            f"{old.link} and {new.model.path.name} {new.link}: one label per row, or any number"
         )
     if not set(new.labels) & set(old.labels):
         raise ModelError(
@@ -109,7 +109,7 @@ class ComparisonTally:
     def __init__(self, new: Subject, old: Subject) -> None:
         """Begin with no rows; labels are told apart among those that one of the models has."""
         self._new, self._old = new, old
-        self._is_many = new.head.link == "sigmoid"
+        self._is_many = new.link == "sigmoid"
         self._labels = (*new.labels, *(label for label in old.labels if label not in set(new.labels)))
         places = {label: place for place, label in enumerate(self._labels)}
         self._old_places = np.array([places[label] for label in old.labels])
@@ -122,7 +122,7 @@ class ComparisonTally:
         self._largest = self._sum = 0.0
         self._compared = self._decisions = self._mended = self._broken = 0
         has_same_labels = len(self._labels) == len(new.labels) == len(old.labels)
-        self._tally = Tally(old.head.link, old.head.temperature) if has_same_labels else None
+        self._tally = Tally(old.link, old.temperature) if has_same_labels else None
         self._has_truth = False
 
     def add(
@@ -160,8 +160,8 @@ class ComparisonTally:
         most = sorted(self._transitions.items(), key=lambda item: (-item[1], item[0]))
         counts = (self._mended, self._broken) if self._has_truth else (None, None)
         return Comparison(
-            older=facts_of(self._old),
-            changes=tuple(_changes(facts_of(self._old), facts_of(self._new))),
+            older=self._old.facts,
+            changes=tuple(_changes(self._old.facts, self._new.facts)),
             flipped=np.concatenate(self._flipped),
             listed=tuple(self._listed),
             transitions=tuple(
@@ -234,7 +234,9 @@ class ComparisonTally:
 def _changes(before: Facts, after: Facts) -> Iterator[Change]:
     """Yield what is another, in words."""
     for what, name in (
+        ("graph", "graph_sha256"),
         ("weights", "weights_sha256"),
+        ("features", "features"),
         ("labels", "labels"),
         ("link", "link"),
         ("temperature", "temperature"),
@@ -249,7 +251,7 @@ def _changes(before: Facts, after: Facts) -> Iterator[Change]:
 
 
 def _in_words(name: str, value: object) -> str:
-    if name == "weights_sha256":
+    if name.endswith("sha256") and value is not None:
         return str(value)[:12]
     if name == "labels":
         return _names(value) if isinstance(value, tuple) else "numbers"

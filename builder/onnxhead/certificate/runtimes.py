@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.certificate.subject import Answer, Answering, Subject
-from onnxhead.compatibility import ON_CPU, refusing_runtimes
+from onnxhead.compatibility import ON_CPU
 from onnxhead.quality import Quality, Tally
 from onnxhead.reference import Deviation, Reference, deviation
 from onnxhead_runtime import load
-from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Link
+from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Link
 from onnxhead_runtime.errors import ProviderError
+from onnxhead_runtime.inputs import Feeds
 from onnxhead_runtime.providers import CUDA, import_onnxruntime, one_line
 
 State = Literal["ran", "not installed", "does not start", "not for this form", "failed"]
@@ -84,9 +85,9 @@ class Runtime:
 def _open_cuda(subject: Subject) -> Answering:
     classify = load(subject.model.path, device=CUDA.device)
 
-    def call(rows: NDArray[np.float32]) -> Answer:
-        prediction = classify(rows)
-        return Answer(rows, prediction.logits, prediction.probabilities)
+    def call(feeds: Feeds) -> Answer:
+        prediction = classify(feeds)
+        return Answer(prediction.logits, prediction.probabilities)
 
     return call
 
@@ -97,9 +98,9 @@ def _open_openvino(subject: Subject) -> Answering:
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     request = openvino.Core().compile_model(subject.model.path, "CPU", exact).create_infer_request()
 
-    def call(rows: NDArray[np.float32]) -> Answer:
-        found = request.infer({FEATURES: rows})
-        return Answer(rows, found[LOGITS], found[PROBABILITIES])
+    def call(feeds: Feeds) -> Answer:
+        found = request.infer(dict(feeds))
+        return Answer(found[LOGITS], found[PROBABILITIES])
 
     return call
 
@@ -107,10 +108,11 @@ def _open_openvino(subject: Subject) -> Answering:
 def _open_tract(subject: Subject) -> Answering:
     tract: Any = importlib.import_module("tract")
     model = tract.onnx().load(subject.model.path).into_model().into_runnable()
+    names = [one.name for one in subject.model.proto.graph.input]
 
-    def call(rows: NDArray[np.float32]) -> Answer:
-        logits, probabilities = (output.to_numpy() for output in model.run([rows])[:2])
-        return Answer(rows, logits, probabilities)
+    def call(feeds: Feeds) -> Answer:
+        found = model.run([feeds[name] for name in names])
+        return Answer(*(output.to_numpy() for output in found[:2]))
 
     return call
 
@@ -128,7 +130,7 @@ class Trial:
         """Begin with no rows."""
         self.name, self.version = name, version
         self._subject = subject
-        self._link = subject.head.link
+        self._link = subject.link
         self._worst = [Deviation(0.0, 1.0), Deviation(0.0, 1.0)]
         self._other_labels = 0
         self._tally: Tally | None = None
@@ -147,7 +149,7 @@ class Trial:
         self._is_defined &= bool(np.isfinite(answer.logits).all() and np.isfinite(answer.probabilities).all())
         if truth is not None and self._is_defined:
             if self._tally is None:
-                self._tally = Tally(self._link, self._subject.head.temperature)
+                self._tally = Tally(self._link, self._subject.temperature)
             self._tally.add(answer.logits, answer.probabilities, truth)
 
     @property
@@ -171,7 +173,7 @@ class Trial:
 
 def own_trial(subject: Subject) -> Trial:
     """Return the trial of the runtime that gives the model's own answers."""
-    if ON_CPU in refusing_runtimes(subject.form):
+    if ON_CPU in subject.refused_by:
         return Trial("onnx's evaluator", importlib.metadata.version("onnx"), subject)
     return Trial(_CPU, import_onnxruntime().__version__, subject)
 
@@ -189,20 +191,25 @@ class OtherRuntimes:
         self._open: dict[str, tuple[Answering, Trial]] = {}
         self._found: dict[str, Agreement] = {}
         self._subject = subject
-        if ON_CPU in refusing_runtimes(subject.form):
+        if ON_CPU in subject.refused_by:
             self._found[_CPU] = self._refusal(_CPU, import_onnxruntime().__version__)
         for runtime in (_CUDA, _OPENVINO, _TRACT):
             self._found[runtime.name] = self._start(runtime)
 
     def add(
-        self, rows: NDArray[np.float32], own: Answer, exact: Reference, truth: NDArray[np.bool_] | None
+        self,
+        feeds: Feeds,
+        good: NDArray[np.bool_],
+        own: Answer,
+        exact: Reference,
+        truth: NDArray[np.bool_] | None,
     ) -> None:
-        """Run a block in each."""
+        """Run a block in each, and hold the answers to its good rows to those that are given for these."""
         for name, (answering, trial) in list(self._open.items()):
             try:
-                trial.add(answering(rows), own, exact, truth)
+                trial.add(answering(feeds).of(good), own, exact, truth)
             except Exception as cause:  # runtimes raise what they like
-                self._found[name] = Agreement(name, trial.version, "failed", one_line(cause))
+                self._found[name] = self._failed(name, trial.version, cause)
                 del self._open[name]
 
     def agreements(self) -> list[Agreement]:
@@ -217,19 +224,22 @@ class OtherRuntimes:
         version = _version(runtime)
         if version is None:
             return Agreement(runtime.name, None, "not installed", "not installed")
-        if runtime.table in refusing_runtimes(self._subject.form):
+        if runtime.table in self._subject.refused_by:
             return self._refusal(runtime.name, version)
         try:
             answering = runtime.open(self._subject)
         except ProviderError as cause:
             return Agreement(runtime.name, version, "does not start", one_line(cause))
         except Exception as cause:  # runtimes raise what they like
-            return Agreement(runtime.name, version, "failed", one_line(cause))
+            return self._failed(runtime.name, version, cause)
         self._open[runtime.name] = answering, Trial(runtime.name, version, self._subject)
         return Agreement(runtime.name, version, "ran")
 
+    def _failed(self, name: str, version: str, cause: Exception) -> Agreement:
+        return Agreement(name, version, self._subject.failure, one_line(cause))
+
     def _refusal(self, name: str, version: str) -> Agreement:
-        reason = f"does not run a head in {self._subject.form.precision}, or not within its bound"
+        reason = f"does not run a head in {self._subject.facts.precision}, or not within its bound"
         return Agreement(name, version, "not for this form", reason)
 
 

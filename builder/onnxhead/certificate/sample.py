@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from onnxhead.external import file_sha256
 from onnxhead.sources.labels import read_true_labels
 from onnxhead.truth import LabelReader, Truth, check_count, read_truth
 from onnxhead_runtime.errors import SourceError
-from onnxhead_runtime.rows import Selection, open_rows
+from onnxhead_runtime.inputs import Feeds
 
 _BLOCK_ANSWERS = 2**20  # rows by classes, of which a dozen float64 arrays are made
 _BLOCK_FEATURES = 2**18
@@ -43,14 +43,14 @@ class Part(NamedTuple):
 
     Attributes:
         start: The number of the first.
-        features: (rows, features), numbers; NaN in a bad row.
+        feeds: What the model takes, by name.
         bad: Why a row of the block, counted from 0, is none.
         truth: Which labels are true, (rows, classes); None where that is not known.
     """
 
     start: int
-    features: NDArray[Any]
-    bad: dict[int, str]
+    feeds: Feeds
+    bad: Mapping[int, str]
     truth: NDArray[np.bool_] | None
 
 
@@ -59,7 +59,7 @@ class Sample:
 
     Args:
         subject: The model that is to answer them.
-        rows: A source of `open_rows`.
+        rows: A file of rows, as the model reads them.
         labels: A file of true labels, or the labels themselves.
         label_column: The column of `rows` that holds them.
         features: The names of the feature columns.
@@ -79,19 +79,18 @@ class Sample:
     ) -> None:
         if labels is not None and label_column is not None:
             raise SourceError("true labels must come from --labels or --label-column, got both")
-        keep = () if label_column is None else (label_column,)
-        self._rows = open_rows(rows, Selection(subject.width, features, keep))
-        self.total, self._column = self._rows.total, label_column
-        self._reader = LabelReader(subject.head) if label_column is not None else None
+        self._source = subject.read(rows, label_column, features)
+        self.total = self._source.total
+        self._reader = LabelReader(subject.labels, subject.link) if label_column is not None else None
         self._truth: Truth | None = None
         self.labels_file: SampleFile | None = None
         if labels is not None:
             if isinstance(labels, str | os.PathLike):
                 self.labels_file = _describe(str(labels))
                 labels = read_true_labels(Path(labels))
-            self._truth = read_truth(subject.head, labels, self.total)
+            self._truth = read_truth(subject.labels, subject.link, labels, self.total)
         self.file = _describe(rows)
-        fitting = min(_BLOCK_ANSWERS // subject.head.classes, _BLOCK_FEATURES // subject.width)
+        fitting = min(_BLOCK_ANSWERS // len(subject.labels), _BLOCK_FEATURES // self._source.width)
         self._size = max(_FEWEST_ROWS, min(fitting, _MOST_ROWS))
 
     def parts(self) -> Iterator[Part]:
@@ -102,16 +101,15 @@ class Sample:
             SourceError: A label of the column is not the model's, or labels are not one per row.
         """
         start = 0
-        for block in self._rows.blocks(0, self._size):
-            stop = start + len(block.features)
-            yield Part(start, block.features, dict(block.bad), self._matrix(block.kept, start, stop))
+        for block in self._source.blocks(self._size):
+            stop = start + block.rows
+            yield Part(start, block.feeds, block.bad, self._matrix(block.labels, start, stop))
             start = stop
         if self._truth is not None:
             check_count(len(self._truth), start)
 
-    def _matrix(self, kept: Any, start: int, stop: int) -> NDArray[np.bool_] | None:
+    def _matrix(self, column: Any, start: int, stop: int) -> NDArray[np.bool_] | None:
         if self._reader is not None:
-            column = kept[self._column]
             listed = column.to_pylist() if hasattr(column, "to_pylist") else column
             return self._reader.read(listed, start).matrix()
         if self._truth is None:

@@ -11,7 +11,8 @@ from onnxhead.certificate.markup import Child, definitions, further, node, secti
 from onnxhead.certificate.record import Certificate
 from onnxhead.certificate.rounding import Rounding
 from onnxhead.certificate.runtimes import Agreement
-from onnxhead.display.text import count, label_list, link_text, show
+from onnxhead.certificate.subject import Facts
+from onnxhead.display.text import count, head_text, label_list, link_text, show
 from onnxhead.quality import Quality
 from onnxhead_runtime.contract import Label
 
@@ -51,8 +52,7 @@ def subject(certificate: Certificate) -> Element:
     more = f"; and {rows.unanswered - len(bad)} more" if rows.unanswered > len(bad) else ""
     listed: list[tuple[str, Child]] = [
         ("model", _file(model.name, model.sha256)),
-        ("its weights", node("code", model.weights_sha256)),
-        ("head", f"{model.classes:,} classes x {model.features:,} features, {model.precision}"),
+        *_contents(model),
         ("labels", label_list(model.labels)),
         ("link", link_text(model.link, model.temperature)),
         ("ONNX", f"opset {model.opset}, IR version {model.ir_version}"),
@@ -187,6 +187,15 @@ def runtimes(certificate: Certificate) -> Element:
         table("The same rows in every runtime", header, rows, 2),
         definitions(idle) if idle else None,
     )
+
+
+def _contents(model: Facts) -> Iterator[tuple[str, Child]]:
+    if model.graph_sha256 is not None:
+        yield "its graph", node("code", model.graph_sha256)
+        yield "inputs", "; ".join(map(str, model.inputs))
+    if model.weights_sha256 is not None:
+        yield "weights of its head" if model.inputs else "its weights", node("code", model.weights_sha256)
+    yield "head", head_text(model.classes, model.features, model.precision)
 
 
 def _file(name: str, sha256: str | None) -> Element:

@@ -35,7 +35,10 @@ def verify(
     ] = None,
     sample: Sample = None,
     rows: Annotated[
-        str | None, typer.Option(help="Certify what the model does on these rows, as `run` takes them.")
+        str | None,
+        typer.Option(
+            help="Certify what the model does on these rows, as `run` takes them; a whole model an .npz file."
+        ),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="The true labels of the rows: a file as `calibrate` takes it.")
@@ -109,6 +112,7 @@ def verify(
                 thresholds=thresholds,
                 on_bad_row=on_bad_row,
                 key=verify_key,
+                sample=read_sample(sample),
                 progress=progress,
             )
     except ValueError as error:

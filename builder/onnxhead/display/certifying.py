@@ -10,7 +10,7 @@ from onnxhead.certificate.comparison import Comparison
 from onnxhead.certificate.confusion import Confusion
 from onnxhead.certificate.rounding import Rounding
 from onnxhead.certificate.runtimes import Agreement
-from onnxhead.display.text import count, link_text, plain, show, table
+from onnxhead.display.text import count, head_text, link_text, plain, show, table
 from onnxhead.quality import Quality
 
 _LISTED = 10
@@ -25,9 +25,10 @@ def certificate_lines(certificate: Certificate, page: Path | None) -> Iterator[s
         [
             (
                 "model",
-                f"{plain(model.name)}: {model.classes} classes x {model.features} features, "
-                f"{model.precision}, {link_text(model.link, model.temperature)}",
+                f"{plain(model.name)}: {head_text(model.classes, model.features, model.precision)}, "
+                f"{link_text(model.link, model.temperature)}",
             ),
+            *([("inputs", plain("; ".join(map(str, model.inputs))))] if model.inputs else []),
             ("as built", f"largest error against float64: {certificate.check}"),
             ("rows", f"{rows.count:,} of {plain(rows.file.name)}{unanswered}"),
             *_rounding_rows(certificate.rounding),
@@ -73,7 +74,7 @@ def _confusion_rows(confusion: Confusion) -> Iterator[tuple[str, str]]:
 
 def _comparison_rows(comparison: Comparison) -> Iterator[tuple[str, str]]:
     changes = [f"{one.what} {plain(one.before)} -> {plain(one.after)}" for one in comparison.changes]
-    yield "against", f"{plain(comparison.older.name)}: {'; '.join(changes) or 'the same head'}"
+    yield "against", f"{plain(comparison.older.name)}: {'; '.join(changes) or 'the same model'}"
     rows = _row_list([flip.row for flip in comparison.listed], len(comparison.flipped))
     yield "flipped", f"{count(len(comparison.flipped), 'row')} with another label{rows}"
     yield (

@@ -76,6 +76,13 @@ def label_list(labels: Sequence[Label] | None) -> str:
     return ", ".join(map(show, labels[:LISTED_CLASSES])) + more
 
 
+def head_text(classes: int, features: int | None, precision: str | None) -> str:
+    """Return the size of a head and its precision; of a model without one that is known its classes."""
+    if features is None:
+        return f"{classes:,} classes, no head of which weight and bias are known"
+    return f"{classes:,} classes x {features:,} features, {precision}"
+
+
 def link_text(link: str, temperature: float) -> str:
     """Return a link with its temperature."""
     return link if temperature == 1 else f"{link} of logits / {temperature:g}"

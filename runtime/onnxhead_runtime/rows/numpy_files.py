@@ -7,6 +7,7 @@ import io
 import math
 import struct
 import zipfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -41,16 +42,28 @@ def read_npy(path: Path, selection: Selection) -> Rows:
 
 def read_npz(path: Path, selection: Selection) -> Rows:
     """Read one array of several; others of as many rows may be carried through."""
+    arrays = open_arrays(path, lambda keys: (_choose_array(keys, path, selection), *selection.keep))
+    return _named_rows(arrays, next(iter(arrays)), path, selection.width)
+
+
+def open_arrays(path: Path, choose: Callable[[list[str]], Sequence[str]]) -> dict[str, Any]:
+    """Open arrays of an .npz file, each with a shape and to be sliced forward along its first axis.
+
+    Args:
+        path: The file.
+        choose: Returns the names of the arrays to open, of all that there are.
+
+    Raises:
+        FeaturesError: The file is broken, or holds objects.
+    """
     try:
         archive = zipfile.ZipFile(path)
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        name = _choose_array(list(members), path, selection)
-        arrays = {key: _open_member(path, archive, members[key]) for key in (name, *selection.keep)}
+        return {key: _open_member(path, archive, members[key]) for key in choose(list(members))}
     except FeaturesError:
         raise
     except Exception as cause:  # numpy and zipfile raise many kinds for a broken file
         raise _refuse(path, cause) from cause
-    return _named_rows(arrays, name, path, selection.width)
 
 
 def read_safetensors(path: Path, selection: Selection) -> Rows:
