@@ -255,6 +255,11 @@ def test_what_takes_other_inputs_is_not_compared(tmp_path) -> None:
     alone = onnxhead.save(head(), tmp_path / "alone.onnx").path
     fixed, free = whole("fixed batch", tmp_path, "fixed.onnx"), whole("older", tmp_path, "free.onnx")
     half = whole("half", tmp_path, "half_whole.onnx")
+    network = networks.make("older")
+    network.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
+    network.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.ones((5, 4), np.float32), "weight"))
+    onnx.save(network, tmp_path / "wide_network.onnx")
+    wide = onnxhead.attach(tmp_path / "wide_network.onnx", head(), tmp_path / "wide.onnx").path
     rows = save_rows(tmp_path, **networks.inputs("texts", 4))
     for new, old, message in (
         (
@@ -264,6 +269,7 @@ def test_what_takes_other_inputs_is_not_compared(tmp_path) -> None:
         ),
         (texts, alone, "alone.onnx takes 4 features and whole.onnx the inputs input_ids int64 [N, T]; att"),
         (alone, texts, "whole.onnx takes the inputs input_ids int64 [N, T]; attention_mask int64 [N, T] and"),
+        (free, wide, "wide.onnx takes the inputs x float32 [N, 5] and free.onnx the inputs x float32 [N, 3]"),
         (free, half, "half_whole.onnx takes the inputs x float16 [N, 3] and free.onnx the inputs x float32"),
         (
             free,
@@ -328,6 +334,18 @@ def test_rows_that_are_not_the_inputs_are_refused(tmp_path) -> None:
         certify(path, tmp_path / "inputs.npz")
 
 
+def test_a_network_that_gives_no_answer_per_row_is_refused(tmp_path) -> None:
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["": 17]>
+        network (float[N, 2, 4] x) => (float[M, 4] hidden) {
+            shape = Constant <value_ints = [-1, 4]> () hidden = Reshape (x, shape)
+        }""")
+    onnx.save(model, tmp_path / "two.onnx")
+    path = onnxhead.attach(tmp_path / "two.onnx", head(), tmp_path / "whole.onnx").path
+    rows = save_rows(tmp_path, x=np.ones((3, 2, 4), np.float32))
+    with pytest.raises(FeaturesError, match=r"needs one answer per row, whole.onnx gives 6 to 3 rows"):
+        certify(path, rows)
+
+
 # runtimes
 
 
@@ -350,10 +368,11 @@ def onnxhead_labels(path: Path, feeds: dict, name: str) -> list:
     return [label for block in blocks for label in classify(block).labels]
 
 
-def test_tract_runs_inputs_by_their_place(tmp_path) -> None:
+@pytest.mark.parametrize("name", ["texts", "two inputs", "older"])
+def test_tract_runs_inputs_by_their_place(name, tmp_path) -> None:
     pytest.importorskip("tract")
-    path = whole("older", tmp_path)
-    found = certify(path, save_rows(tmp_path, **networks.inputs("older", 36)))
+    path = whole(name, tmp_path)
+    found = certify(path, save_rows(tmp_path, **networks.inputs(name, 36)))
     one = next(one for one in found.runtimes if one.name == "tract")
     assert (one.state, one.other_labels) == ("ran", 0)
     assert one.logits <= 1
