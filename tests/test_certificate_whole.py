@@ -178,6 +178,12 @@ def test_labels_may_be_a_further_array(tmp_path) -> None:
     for compressed in (False, True):
         rows = save_rows(tmp_path, compressed, **feeds, truth=labels)
         assert certify(path, rows, label_column="truth").quality == expected
+    many = whole("texts", tmp_path, "many.onnx", link="sigmoid")
+    truth = np.random.default_rng(0).integers(0, 2, (COUNT, 3))
+    expected = certify(many, save_rows(tmp_path, **feeds), truth).quality
+    for compressed in (False, True):
+        rows = save_rows(tmp_path, compressed, **feeds, truth=truth)
+        assert certify(many, rows, label_column="truth").quality == expected
 
 
 def test_rows_are_read_and_answered_in_blocks(tmp_path) -> None:
@@ -199,6 +205,10 @@ def test_a_row_without_an_answer_is_named_and_in_no_figure(tmp_path) -> None:
     feeds["pixels"][[3, 40], 0, 1, 1] = np.nan
     feeds["pixels"][50] *= 1e38  # numbers, of which the sums are none
     found = certify(path, save_rows(tmp_path, **feeds), clean.labels, on_bad_row="null")
+    assert set(states(found).values()) <= {
+        "ran",
+        "not installed",
+    }  # on the same rows, the bad ones among them
     assert found.rows.unanswered == 3
     assert found.rows.bad[0] == (3, "pixels holds NaN or infinity")
     assert [row for row, _ in found.rows.bad] == [3, 40, 50]
