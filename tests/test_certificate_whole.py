@@ -205,10 +205,8 @@ def test_a_row_without_an_answer_is_named_and_in_no_figure(tmp_path) -> None:
     feeds["pixels"][[3, 40], 0, 1, 1] = np.nan
     feeds["pixels"][50] *= 1e38  # numbers, of which the sums are none
     found = certify(path, save_rows(tmp_path, **feeds), clean.labels, on_bad_row="null")
-    assert set(states(found).values()) <= {
-        "ran",
-        "not installed",
-    }  # on the same rows, the bad ones among them
+    # a runtime gets the bad rows too
+    assert set(states(found).values()) <= {"ran", "not installed"}
     assert found.rows.unanswered == 3
     assert found.rows.bad[0] == (3, "pixels holds NaN or infinity")
     assert [row for row, _ in found.rows.bad] == [3, 40, 50]
