@@ -148,6 +148,7 @@ def test_operators_may_be_imported_as_ai_onnx(head, tmp_path) -> None:
 
 
 def test_small_weights_stay_in_the_model(random_head, tmp_path) -> None:
+    pytest.importorskip("onnxruntime", minversion="1.21")
     model = parse(
         "(float[N,64] x) => (float[N,64] hidden) { a = MatMul(x, w1) hidden = Add(a, small) }",
         w1=floats(64, 64),
@@ -285,6 +286,7 @@ def test_inputs_that_are_made_up_are_the_same_for_every_call() -> None:
 
 
 def test_small_numbers_that_are_no_bytes_are_kept(random_head, tmp_path) -> None:
+    pytest.importorskip("onnxruntime", minversion="1.21")
     model = parse(
         "(float[N,64] x) => (float[N,64] hidden) { a = MatMul(x, w1) hidden = Add(a, b1) }", w1=floats(64, 64)
     )

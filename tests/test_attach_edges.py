@@ -95,6 +95,7 @@ def beside(folder, location: str, drop: tuple[str, ...] = ()):
     ids=["weight", "no length"],
 )
 def test_weights_beside_the_backbone_as_others_write_them(location, drop, random_head, tmp_path) -> None:
+    pytest.importorskip("onnxruntime", minversion="1.21")
     report = onnxhead.attach(beside(tmp_path, location, drop), random_head(3, 64), tmp_path / "whole.onnx")
     assert onnxhead.verify(report.path).findings == []
 
@@ -107,6 +108,7 @@ def test_a_file_is_not_replaced_by_the_model_that_refers_to_it(random_head, tmp_
 
 
 def test_the_data_file_of_a_model_with_large_constants_stays(random_head, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("onnxruntime", minversion="1.21")
     monkeypatch.setattr("onnxhead.replacement._SEARCHED_BYTES", 4096)
     path = beside(tmp_path, "net.weights")
     model = onnx.load(path, load_external_data=False)
@@ -270,6 +272,7 @@ def test_an_output_that_is_replaced_by_one_of_its_name_is_left_out(head, tmp_pat
 
 
 def test_bytes_behind_the_weights_are_found(random_head, tmp_path) -> None:
+    pytest.importorskip("onnxruntime", minversion="1.21")
     report = onnxhead.attach(beside(tmp_path, "net.weights"), random_head(3, 64), tmp_path / "whole.onnx")
     with report.data_path.open("ab") as file:
         file.write(b"more")
