@@ -25,6 +25,7 @@ def cut(graph: GraphProto, tensor: str, kept: Collection[str] = ()) -> GraphProt
         ModelError: No node gives the tensor.
 
     Example:
+        >>> import onnx
         >>> model = onnx.load("models/abc.onnx")
         >>> [node.op_type for node in cut(model.graph, "logits").node]
         ['Gemm']
