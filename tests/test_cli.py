@@ -17,7 +17,18 @@ import onnxhead
 from onnxhead import cli, display, reference
 
 ABC = ROOT / "models" / "abc.onnx"
-COMMANDS = ("build", "run", "calibrate", "attach", "ship", "explain", "inspect", "verify", "doctor")
+COMMANDS = (
+    "build",
+    "run",
+    "calibrate",
+    "features",
+    "attach",
+    "ship",
+    "explain",
+    "inspect",
+    "verify",
+    "doctor",
+)
 
 
 def test_the_commands_are_these_and_have_help(command) -> None:

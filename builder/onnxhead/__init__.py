@@ -5,7 +5,8 @@
     prediction = onnxhead.load("models/abc.onnx")(features)
 
 What is not exported here, and public: `graph.compose`, `completing.complete`, `calibration.calibrate`,
-`certificate.certify`, `derivation.explain`, `summary.inspect`, `doctor.diagnose`, `reference.refer`.
+`certificate.certify`, `features.features`, `derivation.explain`, `summary.inspect`, `doctor.diagnose`,
+`reference.refer`.
 """
 
 from onnxhead.attaching import attach

@@ -9,21 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxhead.features import Extractor, open_extractor
 from onnxhead.graph import Place, compose
 from onnxhead.head import Head
 from onnxhead.joining import JOINT, DataFile, Tail
-from onnxhead.model_file import ModelFile
-from onnxhead.pooling import Pool, Pooling, check_pool, check_pool_name, pool_nodes, pool_rows
+from onnxhead.pooling import Pool, pool_nodes
 from onnxhead.scan import scan
-from onnxhead.tap import Tap, choose_features, open_tap
 from onnxhead.whole_file import WholeFile
 from onnxhead.whole_storage import Attachment, Plan, form_of, open_backbone, save_whole
 from onnxhead_runtime.contract import FEATURES
 from onnxhead_runtime.errors import HeadError, ModelError
 from onnxhead_runtime.inputs import Feeds
-
-_MASK = "attention_mask"
-_TOKENS_RANK = 3
 
 
 def attach(
@@ -72,7 +68,6 @@ def attach(
     """
     if not isinstance(head, Head):
         raise HeadError(f"attach takes a Head, got {type(head).__name__}: pass onnxhead.read(it)")
-    check_pool_name(pool)
     target = Path(path)
     model = open_backbone(backbone, target)
     form = form_of(model)
@@ -80,7 +75,11 @@ def attach(
         raise ModelError(
             f"{model.path.name} makes rows of features already, got pool {pool}: leave --pool (pool=) out"
         )
-    tap, feeds, given, pooling = _open(model, head, at, pool, normalize, sample)
+    extractor = open_extractor(model, head.features, at, pool, normalize)
+    tap = extractor.tap
+    feeds = tap.part.find_sample(sample)
+    given = tap.part.run(feeds)[0]
+    pooling = extractor.pooling(given.ndim)
 
     def make_tail(data: DataFile | None) -> tuple[Tail, str]:
         place = Place("", data.align()) if data else None
@@ -102,44 +101,22 @@ def attach(
         head.link,
         head.temperature,
         feeds,
-        _features(tap, given, pooling, feeds, head),
+        _features(extractor, given, feeds, head),
     )
     return save_whole(plan, target)
 
 
-def _open(
-    model: ModelFile, head: Head, at: str | None, pool: Pool | None, normalize: bool, sample: Any
-) -> tuple[Tap, Feeds, NDArray[Any], Pooling]:
-    """Return where the backbone is cut, inputs to try it on, what it gives for them, and its pooling."""
-    tensor = at or choose_features(model, head.features, pool)
-    has_mask = _MASK in {one.name for one in model.proto.graph.input}
-    tap = open_tap(model, tensor, [_MASK] if has_mask and pool == "mean" else [])
-    feeds = tap.part.find_sample(sample)
-    given = tap.part.run(feeds)[0]
-    check_pool(pool, given.ndim, tensor)
-    is_masked = has_mask and pool == "mean" and given.ndim == _TOKENS_RANK
-    return tap, feeds, given, Pooling(pool, normalize, _MASK if is_masked else None)
-
-
-def _features(
-    tap: Tap, given: NDArray[Any], pooling: Pooling, feeds: Feeds, head: Head
-) -> NDArray[np.float64]:
-    """Return the features of a sample, pooled in float64."""
-    mask = feeds[pooling.mask] if pooling.mask else None
-    if mask is not None and mask.shape != given.shape[:2]:
-        raise ModelError(
-            f"a mask must have one number for each token of {tap.tensor}, {given.shape[:2]} here, {_MASK} "
-            f"has {mask.shape}: pool in the network, or name another tensor with --at (at=)"
-        )
-    rows = pool_rows(pooling, given, mask)
+def _features(extractor: Extractor, given: NDArray[Any], feeds: Feeds, head: Head) -> NDArray[np.float64]:
+    """Return the features of a sample, from what the backbone gives for it."""
+    rows, name = extractor.rows(given, feeds), extractor.tap.tensor
     if rows.shape[1:] != (head.features,):
         raise ModelError(
-            f"a head takes rows of its {head.features} features, {tap.tensor} gives {rows.shape[1:]} for a "
-            "row: fit the head on those, or name another tensor with --at (at=)"
+            f"a head takes rows of its {head.features} features, {name} gives {rows.shape[1:]} for a row: "
+            "fit the head on those, or name another tensor with --at (at=)"
         )
     if not np.isfinite(rows).all():
         raise ModelError(
-            f"the features of a sample must be finite, {tap.tensor} gives NaN or infinity: give real inputs "
-            "with --sample FILE.npz (sample=)"
+            f"the features of a sample must be finite, {name} gives NaN or infinity: give real inputs with "
+            "--sample FILE.npz (sample=)"
         )
     return rows

@@ -75,8 +75,8 @@ def open_tap(model: ModelFile, tensor: str, kept: Collection[str] = ()) -> Tap:
     return Tap(tensor, graph, part, _TYPES[found.type], tuple(found.shape))
 
 
-def choose_features(model: ModelFile, width: int, pool: Pool | None) -> str:
-    """Return the output of a backbone that a head of so many features takes.
+def choose_features(model: ModelFile, width: int | None, pool: Pool | None) -> str:
+    """Return the output of a backbone that a head of so many features takes; None for any number.
 
     Raises:
         ModelError: None or several could be it.
@@ -88,18 +88,17 @@ def choose_features(model: ModelFile, width: int, pool: Pool | None) -> str:
     if len(fitting) == 1:
         return str(fitting[0])
     which = f"several: {', '.join(fitting)}" if fitting else "none"
-    pooled = [node.name for node in outputs if not pool and _width(node.shape, "mean") == width]
-    layers = [one for one in _linear_layers(model) if one.weight.shape[1] == width and not pool]
+    pooled = [node.name for node in outputs if not pool and _fits(node.shape, width, "mean", certain=True)]
+    layers = [one for one in _linear_layers(model) if width in (None, one.weight.shape[1]) and not pool]
     if fitting or not (pooled or layers):
         advice = _hint(model)
     elif pooled:
         advice = f"{pooled[0]} becomes so with --pool mean or cls (pool=)"
     else:
         advice = f"its last linear layer takes such features: --at {layers[0].features} (at=)"
-    wanted = f"[batch, {width}]{f' after pool {pool}' if pool else ''}"
-    raise ModelError(
-        f"a head of {width} features takes an output {wanted}, {model.path.name} has {which}; {advice}"
-    )
+    head = "a head" if width is None else f"a head of {width} features"
+    wanted = f"[batch, {width or 'F'}]{f' after pool {pool}' if pool else ''}"
+    raise ModelError(f"{head} takes an output {wanted}, {model.path.name} has {which}; {advice}")
 
 
 def choose_scores(model: ModelFile) -> str:
@@ -126,8 +125,11 @@ def _float_outputs(model: ModelFile) -> Sequence[Any]:
     return [node for node in outputs if node.type in _TYPES]
 
 
-def _fits(shape: Sequence[Any], width: int, pool: Pool | None) -> bool:
-    return _width(shape, pool) in (width, None)
+def _fits(shape: Sequence[Any], width: int | None, pool: Pool | None, certain: bool = False) -> bool:
+    found = _width(shape, pool)
+    if found is None:
+        return not certain
+    return bool(found) if width is None else found == width
 
 
 def _width(shape: Sequence[Any], pool: Pool | None) -> int | None:

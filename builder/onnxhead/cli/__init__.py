@@ -30,6 +30,7 @@ for command in (
     building.build,
     running.run,
     building.calibrate,
+    attaching.features,
     attaching.attach,
     building.ship,
     running.explain,

@@ -1,25 +1,45 @@
-"""The command that makes whole models."""
+"""Commands that join networks and heads."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 import onnxhead
 from onnxhead import display
 from onnxhead.cli.building import Labels, LabelsFile, Link, check_source_stays, given_labels
-from onnxhead.cli.common import AsJson, Sample, print_result, read_sample
+from onnxhead.cli.common import AsJson, Sample, print_result, read_sample, say
 from onnxhead.completing import complete
+from onnxhead.features import features as extract
 from onnxhead.pooling import Pool
-from onnxhead.progress import ended_by_signals
+from onnxhead.progress import ended_by_signals, shown
+from onnxhead.replacement import replace_file
 from onnxhead_runtime import contract
-from onnxhead_runtime.errors import ModelError, SourceError
+from onnxhead_runtime.errors import ModelError, SourceError, WriteError
+from onnxhead_runtime.rows import read_inputs
+
+Network = Annotated[Path, typer.Argument(help="The .onnx file of a network.", show_default=False)]
+At = Annotated[
+    str | None,
+    typer.Option(
+        help="The tensor of the network that the head takes; without a head, its logits or probabilities.",
+        show_default="the only output that fits",
+    ),
+]
+PoolBy = Annotated[
+    str | None, typer.Option("--pool", help="How that becomes rows: mean, cls (the first token) or flatten.")
+]
+Normalize = Annotated[
+    bool, typer.Option("--normalize", help="Divide each row of features by its Euclidean norm.")
+]
 
 
 def attach(
-    backbone: Annotated[Path, typer.Argument(help="The .onnx file of a network.", show_default=False)],
+    backbone: Network,
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.", show_default=False)],
     source: Annotated[
         Path | None,
@@ -29,21 +49,9 @@ def attach(
             show_default=False,
         ),
     ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            help="The tensor of the network that the head takes; without a head, its logits or "
-            "probabilities.",
-            show_default="the only output that fits",
-        ),
-    ] = None,
-    pool: Annotated[
-        str | None,
-        typer.Option(help="How that becomes rows of features: mean, cls (the first token) or flatten."),
-    ] = None,
-    normalize: Annotated[
-        bool, typer.Option("--normalize", help="Divide each row of features by its Euclidean norm.")
-    ] = False,
+    at: At = None,
+    pool: PoolBy = None,
+    normalize: Normalize = False,
     labels: Labels = None,
     labels_file: LabelsFile = None,
     link: Link = None,
@@ -84,3 +92,41 @@ def _read_head(source: Path, labels: list[Any] | None, link: str | None) -> onnx
     except SourceError as error:
         error.add_note("attach takes what onnxhead build builds, which has options for every source")
         raise
+
+
+def features(
+    backbone: Network,
+    inputs: Annotated[
+        str,
+        typer.Argument(
+            help="An .npz file with an array for each input, a .npy or .json file, or JSON text.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The .npy file to write.", show_default=False)
+    ],
+    at: At = None,
+    pool: PoolBy = None,
+    normalize: Normalize = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Write the features that a head attached to a network gets: what to fit that head on."""
+    if output.suffix != ".npy":
+        raise WriteError(f"features go to a .npy file, got {output}")
+    with shown(quiet) as progress, ended_by_signals():
+        rows = extract(
+            backbone,
+            read_inputs(inputs),
+            at=at,
+            pool=cast("Pool | None", pool),
+            normalize=normalize,
+            progress=progress,
+        )
+    replace_file(output, "features", lambda path: _save(rows, path))
+    say(f"wrote {rows.shape[0]} rows of {rows.shape[1]} features to {output}")
+
+
+def _save(rows: NDArray[np.float32], path: Path) -> None:
+    with path.open("wb") as file:  # numpy adds .npy to other names
+        np.save(file, rows)
