@@ -38,7 +38,7 @@ def head(random_head):
     return random_head(3, 4)
 
 
-def test_a_mask_is_for_tokens_and_not_for_places(head, tmp_path) -> None:  # A 0
+def test_a_mask_is_for_tokens_and_not_for_places(head, tmp_path) -> None:
     model = parse(
         "(float[N,4,H,W] x, float[N,1] attention_mask) => (float[N,4,H,W] map) {"
         " s = ReduceSum<keepdims=0>(attention_mask) map = Mul(x, s) }"
@@ -50,7 +50,7 @@ def test_a_mask_is_for_tokens_and_not_for_places(head, tmp_path) -> None:  # A 0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_one_feature_that_is_not_finite_is_refused(bad, head, tmp_path) -> None:  # A 1
+def test_one_feature_that_is_not_finite_is_refused(bad, head, tmp_path) -> None:
     onnx.save(parse("(float[N,4] x) => (float[N,4] hidden) { hidden = Neg(x) }"), tmp_path / "b.onnx")
     sample = np.zeros((2, 4), np.float32)
     sample[1, 2] = bad
@@ -58,7 +58,7 @@ def test_one_feature_that_is_not_finite_is_refused(bad, head, tmp_path) -> None:
         onnxhead.attach(tmp_path / "b.onnx", head, tmp_path / "w.onnx", sample=sample)
 
 
-def test_the_size_of_the_head_counts(random_head, tmp_path, monkeypatch) -> None:  # A 3, P0 8
+def test_the_size_of_the_head_counts(random_head, tmp_path, monkeypatch) -> None:
     pytest.importorskip("onnxruntime", minversion="1.21")
     onnx.save(parse("(float[N,64] x) => (float[N,64] hidden) { hidden = Relu(x) }"), tmp_path / "b.onnx")
     monkeypatch.setattr(whole_storage, "PROTOBUF_LIMIT_BYTES", 2**24 + 2**14)
@@ -75,7 +75,7 @@ _NESTED = """(float[N,4] x, bool t) => (float[N,4] hidden) {
 }"""
 
 
-def test_what_inner_bodies_read_is_needed_and_renamed(head, tmp_path) -> None:  # A 5, A 13
+def test_what_inner_bodies_read_is_needed_and_renamed(head, tmp_path) -> None:
     model = parse(_NESTED)
     inner = model.graph.node[-1].attribute[0].g.node[0].attribute[0].g
     inner.initializer.append(numpy_helper.from_array(floats(4), "temperature"))
@@ -99,7 +99,7 @@ def sparse(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     return model
 
 
-def test_sparse_weights_are_needed_and_renamed(head, tmp_path) -> None:  # A 6, A 7
+def test_sparse_weights_are_needed_and_renamed(head, tmp_path) -> None:
     onnx.save(
         sparse(parse("(float[N,4] x) => (float[N,4] hidden) { hidden = MatMul(x, weight) }"), "weight"),
         tmp_path / "b.onnx",
@@ -109,27 +109,27 @@ def test_sparse_weights_are_needed_and_renamed(head, tmp_path) -> None:  # A 6, 
     assert [one.values.name for one in onnx.load(report.path).graph.sparse_initializer] == ["backbone_weight"]
 
 
-def test_new_names_are_free() -> None:  # A 8, A 9
-    graph = parse(
+def test_new_names_are_free() -> None:
+    model = parse(
         "(float[N,4] x) => (float[N,4] logits) { backbone_features = Neg(x)"
         " features = Neg(backbone_features) backbone_logits = Neg(features) logits = Neg(backbone_logits) }"
-    ).graph
-    part = cut(graph, "logits")
+    )
+    part = cut(model, "logits").graph
     names = make_room(part, {"features", "logits", "backbone_features_"})
     outputs = [node.output[0] for node in part.node]
     assert len(set(outputs)) == 4, outputs
     assert names["features"] not in ("backbone_features", "features", "backbone_features_")
 
 
-def test_nodes_of_the_heads_names_get_others() -> None:  # A 11
-    graph = parse("(float[N,4] x) => (float[N,4] y) { y = Neg(x) }").graph
-    graph.node[0].name = "logits"
-    part = cut(graph, "y")
+def test_nodes_of_the_heads_names_get_others() -> None:
+    model = parse("(float[N,4] x) => (float[N,4] y) { y = Neg(x) }")
+    model.graph.node[0].name = "logits"
+    part = cut(model, "y").graph
     make_room(part, {"logits"})
     assert part.node[0].name != "logits"
 
 
-def test_a_dropout_behind_the_softmax_is_passed(tmp_path) -> None:  # A 14
+def test_a_dropout_behind_the_softmax_is_passed(tmp_path) -> None:
     onnx.save(
         parse("(float[N,4] x) => (float[N,4] p) { z = Neg(x) s = Softmax(z) p = Dropout(s) }"),
         tmp_path / "b.onnx",
@@ -282,7 +282,7 @@ def test_inputs_that_are_made_up_are_the_same_for_every_call() -> None:
     inputs = (Input("x", "float32", ("N", 3)), Input("pixels", "uint8", ("N", 100)))
     one, two = (next(_made_up(inputs)) for _ in range(2))
     assert (one["x"] == two["x"]).all()
-    assert one["pixels"].max() > 99  # P1 20: all the range of a picture
+    assert one["pixels"].max() > 99
 
 
 def test_small_numbers_that_are_no_bytes_are_kept(random_head, tmp_path) -> None:
@@ -312,7 +312,7 @@ def test_places_have_their_features_second(head, tmp_path) -> None:
     assert onnxhead.attach(tmp_path / "b.onnx", head, tmp_path / "w.onnx", pool="mean").at == "map"
 
 
-def test_axes_that_have_no_name_are_not_the_batch() -> None:  # P0 20, P0 21
+def test_axes_that_have_no_name_are_not_the_batch() -> None:
     made = next(_made_up((Input("ids", "int64", ("?", "?")), Input("attention_mask", "int64", ("?", "?")))))
     assert made["ids"].shape == (3, 16)
     assert (made["attention_mask"] == 1).all()

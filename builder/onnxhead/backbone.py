@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+import onnx
 from onnx import GraphProto, NodeProto
 
 from onnxhead.nodes import every_body, every_node
 from onnxhead_runtime.errors import ModelError
 
 
-def cut(graph: GraphProto, tensor: str, kept: Collection[str] = ()) -> GraphProto:
-    """Return what is needed to compute a tensor, as a graph without outputs.
+def cut(model: onnx.ModelProto, tensor: str, kept: Collection[str] = ()) -> onnx.ModelProto:
+    """Return what is needed to compute a tensor, as a model without outputs.
 
     Nodes, inputs and initializers stay as they are and in their order; initializers that older files list
     among their inputs are no inputs.
 
     Args:
-        graph: The whole graph.
+        model: The whole model.
         tensor: A tensor that one of its nodes gives.
         kept: Inputs that stay although the tensor does not need them.
 
@@ -25,11 +26,11 @@ def cut(graph: GraphProto, tensor: str, kept: Collection[str] = ()) -> GraphProt
         ModelError: No node gives the tensor.
 
     Example:
-        >>> import onnx
-        >>> model = onnx.load("models/abc.onnx")
-        >>> [node.op_type for node in cut(model.graph, "logits").node]
+        >>> part = cut(onnx.load("models/abc.onnx"), "logits")
+        >>> [node.op_type for node in part.graph.node]
         ['Gemm']
     """
+    graph = model.graph
     needed, nodes = {tensor, *kept}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
@@ -39,12 +40,17 @@ def cut(graph: GraphProto, tensor: str, kept: Collection[str] = ()) -> GraphProt
     if not nodes:
         given = "is an input" if tensor in {value.name for value in graph.input} else "is none of them"
         raise ModelError(f"a graph is cut at a tensor that one of its nodes gives, {tensor!r} {given}")
-    part = GraphProto(name=graph.name, doc_string=graph.doc_string)
-    part.node.extend(reversed(nodes))
-    part.initializer.extend(one for one in graph.initializer if one.name in needed)
-    part.sparse_initializer.extend(one for one in graph.sparse_initializer if one.values.name in needed)
+    part = onnx.ModelProto(ir_version=model.ir_version, doc_string=model.doc_string)
+    part.opset_import.extend(model.opset_import)
+    part.functions.extend(model.functions)
+    part.metadata_props.extend(model.metadata_props)
+    part.graph.name, part.graph.doc_string = graph.name, graph.doc_string
+    part.graph.node.extend(reversed(nodes))
+    part.graph.initializer.extend(one for one in graph.initializer if one.name in needed)
+    part.graph.sparse_initializer.extend(one for one in graph.sparse_initializer if one.values.name in needed)
     constants = {one.name for one in graph.initializer}
-    part.input.extend(one for one in graph.input if one.name in needed and one.name not in constants)
+    inputs = [one for one in graph.input if one.name in needed and one.name not in constants]
+    part.graph.input.extend(inputs)
     return part
 
 

@@ -95,8 +95,8 @@ def complete(
     if own_link is None:
         _check_are_scores(model, logits, shown, link)
     else:
-        answers = Part(model, cut(model.proto.graph, shown), [shown]).run(feeds)[0]
-        _check_own_link(logits, chosen, answers, shown, rounding_of(tap.graph))
+        answers = Part(model.path, cut(model.proto, shown), [shown]).run(feeds)[0]
+        _check_own_link(logits, chosen, answers, shown, rounding_of(tap.model.graph))
     listed = None if labels is None else tuple(list_labels(labels, HeadError))
     if listed is not None:
         check_labels(listed, logits.shape[1], HeadError)

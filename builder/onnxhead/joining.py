@@ -39,12 +39,11 @@ class Tail:
     classes: int
 
 
-def join(model: ModelFile, part: GraphProto, tensor: str, tail: Tail, batch: Any) -> onnx.ModelProto:
-    """Return a model of a part and its tail, which has no metadata of onnxhead yet.
+def join(part: onnx.ModelProto, tensor: str, tail: Tail, batch: Any) -> None:
+    """Make a part of a model a whole one, which has no metadata of onnxhead yet.
 
     Args:
-        model: The model that the part is of; what it says beside its graph is kept.
-        part: The graph up to the tensor; it becomes a part of the model that is returned.
+        part: The model up to the tensor, which is changed: a copy would be as large as its weights.
         tensor: The last tensor of the part.
         tail: What follows.
         batch: The symbol or the number of rows in the outputs; None where it is not known.
@@ -52,16 +51,11 @@ def join(model: ModelFile, part: GraphProto, tensor: str, tail: Tail, batch: Any
     Raises:
         ModelError: An input has a name of the tail's.
     """
-    joined = onnx.ModelProto(
-        ir_version=max(OLDEST_IR, model.proto.ir_version),
-        producer_name="onnxhead",
-        doc_string=model.proto.doc_string,
-    )
-    joined.opset_import.extend(model.proto.opset_import)
-    joined.functions.extend(model.proto.functions)
-    joined.metadata_props.extend(one for one in model.proto.metadata_props if not one.key.startswith(PREFIX))
-    graph = joined.graph
-    graph.CopyFrom(part)
+    part.ir_version, part.producer_name = max(OLDEST_IR, part.ir_version), "onnxhead"
+    kept = [one for one in part.metadata_props if not one.key.startswith(PREFIX)]
+    del part.metadata_props[:]
+    part.metadata_props.extend(kept)
+    graph = part.graph
     reserved = {name for node in tail.nodes for name in node.output}
     reserved.update(one.name for one in tail.initializers)
     names = make_room(graph, reserved | {tail.start or JOINT})
@@ -73,7 +67,6 @@ def join(model: ModelFile, part: GraphProto, tensor: str, tail: Tail, batch: Any
         graph.node[-1].input[:] = [last if name == JOINT else name for name in node.input]
     graph.initializer.extend(tail.initializers)
     graph.output.extend(_output(name, batch, tail.classes) for name in (LOGITS, PROBABILITIES))
-    return joined
 
 
 def _output(name: str, batch: Any, classes: int) -> ValueInfoProto:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,6 @@ from numpy.typing import NDArray
 from onnx import GraphProto
 
 from onnxhead.external import is_external
-from onnxhead.model_file import ModelFile
 from onnxhead_runtime.errors import FeaturesError, ModelError, ProviderError
 from onnxhead_runtime.inputs import UNNAMED, Feeds, Input, list_inputs, to_feeds
 from onnxhead_runtime.providers import import_onnxruntime, one_line
@@ -33,12 +34,12 @@ class Part:
         outputs: The outputs, as the nodes of onnxruntime: name, type, shape.
     """
 
-    def __init__(self, model: ModelFile, graph: GraphProto, outputs: Sequence[str]) -> None:
-        """Open a part of a model's graph on the CPU.
+    def __init__(self, path: Path, model: onnx.ModelProto, outputs: Sequence[str]) -> None:
+        """Open a model, or a part of one, on the CPU.
 
         Args:
-            model: The model, beside whose file its external data lies.
-            graph: The part; its own outputs count for nothing.
+            path: The model's file, beside which its external data lies.
+            model: The model; its own outputs count for nothing.
             outputs: The tensors that it gives.
 
         Raises:
@@ -48,25 +49,28 @@ class Part:
         ort = import_onnxruntime()
         options = ort.SessionOptions()
         options.log_severity_level = _FATAL
-        if any(map(is_external, graph.initializer)):
+        # for a few calls a second copy of the weights, packed, does not pay
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        if any(map(is_external, model.graph.initializer)):
             if tuple(map(int, ort.__version__.split(".")[:2])) < _FOLDER_SINCE:
                 raise ProviderError(
                     "a part of a model with weights beside it runs in onnxruntime 1.21 or newer, installed "
                     f"is {ort.__version__}: pip install --upgrade onnxruntime"
                 )
-            folder = str(model.path.absolute().parent)
+            folder = str(path.absolute().parent)
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
         try:
-            content = _with_outputs(model.proto, graph, outputs).SerializeToString()
-            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            with _outputs_set(model.graph, outputs):
+                content = model.SerializeToString()
+            self._session: Any = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as cause:  # protobuf and onnxruntime share no base
             raise ModelError(
-                f"onnxruntime {ort.__version__} must run {model.path} as far as {', '.join(outputs)}, it "
+                f"onnxruntime {ort.__version__} must run {path} as far as {', '.join(outputs)}, it "
                 f"refuses: {one_line(cause)}"
             ) from cause
-        self.inputs: tuple[Input, ...] = list_inputs(self._session, str(model.path))
+        self.inputs: tuple[Input, ...] = list_inputs(self._session, str(path))
         self.outputs: list[Any] = self._session.get_outputs()
-        self._path = model.path
+        self._path = path
 
     def run(self, feeds: Feeds) -> list[NDArray[Any]]:
         """Return the outputs.
@@ -80,6 +84,10 @@ class Part:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
             raise ModelError(f"{self._path} must run on {shapes}, it fails: {one_line(cause)}") from cause
         return answers
+
+    def close(self) -> None:
+        """Give up the session, which holds a copy of the weights."""
+        self._session = None
 
     def find_sample(self, given: Any = None) -> Feeds:
         """Return inputs that the part runs on.
@@ -110,15 +118,18 @@ class Part:
         )
 
 
-def _with_outputs(model: onnx.ModelProto, graph: GraphProto, outputs: Sequence[str]) -> onnx.ModelProto:
-    part = onnx.ModelProto(ir_version=model.ir_version)
-    part.opset_import.extend(model.opset_import)
-    part.functions.extend(model.functions)
-    part.graph.CopyFrom(graph)
-    stated = {value.name: value for value in graph.output}
-    del part.graph.output[:]
-    part.graph.output.extend(stated.get(name, onnx.ValueInfoProto(name=name)) for name in outputs)
-    return part
+@contextlib.contextmanager
+def _outputs_set(graph: GraphProto, outputs: Sequence[str]) -> Iterator[None]:
+    """Give a graph other outputs meanwhile: a copy of one would be as large as its weights."""
+    own = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in graph.output]
+    stated = {value.name: value for value in own}
+    del graph.output[:]
+    graph.output.extend(stated.get(name, onnx.ValueInfoProto(name=name)) for name in outputs)
+    try:
+        yield
+    finally:
+        del graph.output[:]
+        graph.output.extend(own)
 
 
 def _made_up(inputs: Sequence[Input]) -> Iterator[Feeds]:

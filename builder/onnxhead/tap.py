@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onnx import GraphProto, TensorProto
+import onnx
+from onnx import TensorProto
 
 from onnxhead.backbone import cut
 from onnxhead.model_file import ModelFile
@@ -33,14 +34,14 @@ class Tap:
 
     Attributes:
         tensor: Its name.
-        graph: The nodes that lead to it.
+        model: The model as far as it.
         part: The same, opened.
         dtype: Its element type, a float.
         shape: Its axes, as onnxruntime knows them: lengths, symbols, or None.
     """
 
     tensor: str
-    graph: GraphProto
+    model: onnx.ModelProto
     part: Part
     dtype: int
     shape: tuple[Axis, ...]
@@ -65,14 +66,14 @@ def open_tap(model: ModelFile, tensor: str, kept: Collection[str] = ()) -> Tap:
         ModelError: There is no such tensor, its type is another, or onnxruntime refuses the part.
     """
     try:
-        graph = cut(model.proto.graph, tensor, kept)
+        cut_off = cut(model.proto, tensor, kept)
     except ModelError as error:
         raise ModelError(f"{error}; {_similar(model, tensor) or _hint(model)}") from error
-    part = Part(model, graph, [tensor])
+    part = Part(model.path, cut_off, [tensor])
     found = part.outputs[0]
     if found.type not in _TYPES:
         raise ModelError(f"a backbone ends in floats, {tensor} is {found.type}: name another with --at (at=)")
-    return Tap(tensor, graph, part, _TYPES[found.type], tuple(found.shape))
+    return Tap(tensor, cut_off, part, _TYPES[found.type], tuple(found.shape))
 
 
 def choose_features(model: ModelFile, width: int | None, pool: Pool | None) -> str:
@@ -121,7 +122,7 @@ def choose_scores(model: ModelFile) -> str:
 
 def _float_outputs(model: ModelFile) -> Sequence[Any]:
     names = [value.name for value in model.proto.graph.output]
-    outputs = Part(model, model.proto.graph, names).outputs
+    outputs = Part(model.path, model.proto, names).outputs
     return [node for node in outputs if node.type in _TYPES]
 
 

@@ -86,7 +86,7 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
     feeds, given = (sample, expected) if expected is not None else _run_backbone(model, sample)
     check_finite(model, given)
     exact = refer_whole(model, given)
-    classify = load(model.path, device="cpu")
+    classify = load(model.path, device="cpu", mmap=True)  # which does not pack the weights
     answer = classify(feeds)
     link = link_deviation(
         model.metadata.link, model.metadata.temperature, answer.logits, answer.probabilities
@@ -99,7 +99,7 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
 
 
 def _run_backbone(model: WholeFile, sample: Any) -> tuple[Feeds, NDArray[Any]]:
-    backbone = Part(model, cut(model.proto.graph, model.start), [model.start])
+    backbone = Part(model.path, cut(model.proto, model.start), [model.start])
     feeds = backbone.find_sample(sample)
     return feeds, backbone.run(feeds)[0]
 
@@ -155,7 +155,7 @@ def refer_whole(model: WholeFile, given: NDArray[Any]) -> Reference:
 def _inside(model: WholeFile, feeds: Feeds) -> Deviation:
     """Compare the logits with float64 on the very features that they come from."""
     head = model.head()
-    features, logits, _ = Part(model, model.proto.graph, [FEATURES, LOGITS, PROBABILITIES]).run(feeds)
+    features, logits, _ = Part(model.path, model.proto, [FEATURES, LOGITS, PROBABILITIES]).run(feeds)
     exact = refer(head, features, model.form)
     return deviation(logits, exact.logits, exact.logits_bound)
 

@@ -69,7 +69,7 @@ class WholeFile(ModelFile):
         Raises:
             ModelError: An input is no tensor, or onnxruntime refuses the model.
         """
-        return Part(self, self.proto.graph, [LOGITS]).inputs
+        return Part(self.path, self.proto, [LOGITS]).inputs
 
     @property
     def batch(self) -> str | None:

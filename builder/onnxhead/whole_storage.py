@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
 from numpy.typing import NDArray
 
 from onnxhead.external import is_external
@@ -150,16 +149,24 @@ def form_of(model: ModelFile) -> Form:
 
 
 def save_whole(plan: Plan, target: Path) -> Attachment:
-    """Write a whole model in one step, once its answers are those of its parts.
+    """Write a whole model in one step, once its answers are those of its parts; the plan is used up.
 
     Raises:
         WriteError: It cannot be written.
         VerificationError: The answers are others; nothing was replaced.
     """
     with replacing(target):
-        joined, data_path, classes = _join(plan, target)
+        data_path, classes = _join(plan, target)
+        joined = plan.tap.model
+        kept = set() if plan.head_bytes else {value.name for value in joined.graph.output}
+        opset, ir_version = opset_of(joined), joined.ir_version
         content = joined.SerializeToString(deterministic=True)
+        digest, size_bytes = hashlib.sha256(content).hexdigest(), len(content)
+        # what follows reads the file
+        joined.Clear()
+        plan.tap.part.close()
         with unfinished_model(target, content) as unfinished:
+            del content
             check = check_whole(open_whole(unfinished), plan.feeds, plan.expected)
             if not check.passed:
                 raise VerificationError(
@@ -167,55 +174,49 @@ def save_whole(plan: Plan, target: Path) -> Attachment:
                     f"are {check}; {target} was not written: run onnxhead doctor and try another onnxruntime"
                 )
             keep_model(unfinished, target)
-    kept = set() if plan.head_bytes else _outputs(joined)
-    left_out = [one.name for one in plan.model.proto.graph.output if one.name not in kept]
     return Attachment(
         path=target,
         data_path=data_path,
-        size_bytes=len(content) + (data_path.stat().st_size if data_path else 0),
-        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=size_bytes + (data_path.stat().st_size if data_path else 0),
+        sha256=digest,
         backbone=plan.model.path.name,
         at=plan.tap.tensor,
         pooling=plan.pooling,
         inputs=plan.tap.part.inputs,
-        left_out=tuple(left_out),
+        left_out=tuple(one.name for one in plan.model.proto.graph.output if one.name not in kept),
         origin=plan.origin,
         classes=classes,
         labels=plan.labels,
         link=plan.link,
         temperature=plan.temperature,
-        opset=opset_of(joined),
-        ir_version=joined.ir_version,
+        opset=opset,
+        ir_version=ir_version,
         check=check,
     )
 
 
-def _outputs(model: onnx.ModelProto) -> set[str]:
-    return {value.name for value in model.graph.output}
-
-
-def _join(plan: Plan, target: Path) -> tuple[onnx.ModelProto, Path | None, int]:
-    """Return the model with its metadata, its data file, which is complete, and the number of classes."""
-    data_path = None
+def _join(plan: Plan, target: Path) -> tuple[Path | None, int]:
+    """Make the part of the backbone the whole model, and return its data file and the number of classes."""
+    model, data_path = plan.tap.model, None
     if _needs_data(plan):
         with unfinished_data(target) as file:
             data = DataFile(file)
-            data.take(plan.tap.graph, plan.model)
+            data.take(model.graph, plan.model)
             tail, weights_sha256 = plan.make_tail(data)
             data_path = keep_data(file, target, data.sha256)
     else:
         tail, weights_sha256 = plan.make_tail(None)
-    joined = join(plan.model, plan.tap.graph, plan.tap.tensor, tail, plan.tap.batch)
+    join(model, plan.tap.tensor, tail, plan.tap.batch)
     if data_path:
-        locate(joined.graph, data_path.name)
-    digest = content_sha256(joined, target)
+        locate(model.graph, data_path.name)
+    digest = content_sha256(model, target)
     metadata = Metadata(plan.labels, plan.link, plan.temperature, weights_sha256, digest)
     for key, value in metadata.to_props().items():
-        joined.metadata_props.add(key=key, value=value)
-    return joined, data_path, tail.classes
+        model.metadata_props.add(key=key, value=value)
+    return data_path, tail.classes
 
 
 def _needs_data(plan: Plan) -> bool:
-    tensors = plan.tap.graph.initializer
-    inside = plan.tap.graph.ByteSize() + plan.head_bytes
-    return any(map(is_external, tensors)) or inside > PROTOBUF_LIMIT_BYTES - _SPARE_BYTES
+    graph = plan.tap.model.graph
+    inside = graph.ByteSize() + plan.head_bytes
+    return any(map(is_external, graph.initializer)) or inside > PROTOBUF_LIMIT_BYTES - _SPARE_BYTES

@@ -86,7 +86,7 @@ class WholeModel(Subject):
     def open_features(self) -> Callable[[Feeds], NDArray[np.float32]]:
         """Return what the backbone gives, run by itself: the logits where no head is known."""
         model = self._whole
-        part = Part(model, cut(model.proto.graph, model.start), [model.start])
+        part = Part(model.path, cut(model.proto, model.start), [model.start])
         return lambda feeds: part.run({one.name: feeds[one.name] for one in part.inputs})[0]
 
     def refer(self, features: NDArray[np.float32]) -> Reference:

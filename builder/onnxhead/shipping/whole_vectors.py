@@ -151,7 +151,7 @@ def read_sample(folder: Path) -> dict[str, NDArray[Any]]:
 
 
 def _backbone(model: WholeFile) -> Part:
-    return Part(model, cut(model.proto.graph, model.start), [model.start])
+    return Part(model.path, cut(model.proto, model.start), [model.start])
 
 
 def _answered(model: WholeFile, backbone: Part, name: str, feeds: Feeds) -> WholeCase:
