@@ -41,7 +41,7 @@ def main(folder: Path, targets: list[str]) -> None:
         if client.takes_whole
     }
     lines, whole_lines = list(markdown(table, heads)), list(markdown(whole_table, wholes))
-    print("\n".join([*lines, *whole_lines, *skipped]))
+    print("\n".join([*lines, *(whole_lines if whole_table else []), *skipped]))
     if len(table) == len(CLIENTS):
         replace_block(ROOT / "docs/portability.md", "matrix", lines)
     if len(whole_table) == sum(client.takes_whole for client in CLIENTS):
