@@ -837,3 +837,32 @@ def test_a_certificate_reads_in_blocks_that_are_smaller_than_the_rows(identity, 
     assert sorted(sizes) == [1, 2, 2]
     assert seen == [(2, 5), (4, 5), (5, 5)]
     assert found.quality.accuracy == 4 / 5
+
+
+def test_labels_of_an_older_model_are_those_of_the_same_text(random_head, tmp_path) -> None:
+    onnxhead.save(random_head(3, 4, labels=[0, 1, 2]), tmp_path / "new.onnx")
+    onnxhead.save(random_head(3, 4, labels=["2", "1", "0"], seed=0), tmp_path / "old.onnx")
+    rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    certificate = certify(tmp_path / "new.onnx", tmp_path / "rows.npy", against=tmp_path / "old.onnx")
+    best = onnxhead.load(tmp_path / "new.onnx", device="cpu")(rows).logits.argmax(axis=1)
+    assert len(certificate.comparison.flipped) == int((best != 2 - best).sum())
+
+
+def test_true_is_no_label_1_and_a_column_is_no_feature_too(random_head, tmp_path) -> None:
+    onnxhead.save(random_head(3, 4, labels=[0, 1, 2]), tmp_path / "model.onnx")
+    np.save(tmp_path / "rows.npy", np.ones((2, 4), np.float32))
+    with pytest.raises(SourceError, match="labels must be among the model's, 0, 1, 2, row 0 has True"):
+        certify(tmp_path / "model.onnx", tmp_path / "rows.npy", np.array([True, False]))
+    with pytest.raises(SourceError, match="a column is true labels or a feature, a is named as both"):
+        certify(
+            tmp_path / "model.onnx", tmp_path / "rows.npy", label_column="a", features=["a", "b", "c", "d"]
+        )
+
+
+def test_without_a_threshold_the_terminal_says_so(random_head, tmp_path, command) -> None:
+    onnxhead.save(random_head(3, 4), tmp_path / "model.onnx")
+    np.save(tmp_path / "rows.npy", np.ones((2, 4), np.float32))
+    said = "no threshold was given: only a defect would fail"
+    assert said in command("verify", "model.onnx", "--rows", "rows.npy").stdout
+    assert said not in command("verify", "model.onnx", "--rows", "rows.npy", "--max-uncertain", "1").stdout

@@ -239,8 +239,11 @@ def test_what_finds_no_room_is_refused_at_once(model, tmp_path) -> None:
     np.save(tmp_path / "in.npy", random_rows(4))
     for options, message in (
         ({"workers": 1000}, r"1000 workers must find room: each takes half a CPU, and half a CPU stays free"),
-        ({"device": "cuda"}, r"workers must find room: each takes one GPU and half a CPU.* free are 0 GPUs"),
-        ({"device": "cuda", "workers": 1}, r"1 workers must find room: each takes one GPU"),
+        (
+            {"device": "cuda"},
+            r"takes one GPU for each worker, no host of this Ray has a free one: ask for --device cpu",
+        ),
+        ({"device": "cuda", "workers": 1}, r"no host of this Ray has a free one"),
     ):
         with pytest.raises(ProviderError, match=message):
             cluster.score(model, tmp_path / "in.npy", tmp_path / "out", **options)
@@ -577,3 +580,27 @@ def test_the_recipe_for_spark_gives_the_local_answers(abc, tmp_path) -> None:
     assert answers["id"].to_pylist() == list(range(1000))
     expected = onnxhead.load(tmp_path / "models/abc.onnx", device="cpu").probabilities(rows)
     assert np.abs(np.array(answers["probabilities"].to_pylist()) - expected).max() < 1e-6
+
+
+def test_what_is_no_rows_is_not_passed_over_in_a_folder(tmp_path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with pytest.raises(FeaturesError, match=r"a folder or a glob of them, there is none at .*in"):
+        find_files(folder)
+    np.save(folder / "a.npy", random_rows(4))
+    (folder / "_SUCCESS").write_text("")
+    assert find_files(folder) == [str(folder / "a.npy")]
+    for name in ("b.csv", "c"):
+        (folder / name).mkdir() if name == "c" else (folder / name).write_text("1")
+    with pytest.raises(
+        FeaturesError, match=r"files alone, .*in also holds b\.csv and others: name the files with a glob"
+    ):
+        find_files(folder)
+    assert find_files(folder / "*.npy") == [str(folder / "a.npy")]
+
+
+def test_of_several_files_the_one_that_does_not_fit_is_named(tmp_path) -> None:
+    np.save(tmp_path / "a.npy", random_rows(4))
+    np.save(tmp_path / "b.npy", random_rows(4)[:, :3])
+    with pytest.raises(FeaturesError, match=r"b\.npy: features must be \(5,\) or \(batch, 5\)"):
+        cut(find_files(tmp_path), Selection(5))

@@ -52,7 +52,10 @@ class LabelReader:
     def __init__(self, known: Sequence[Label], link: Link) -> None:
         """Take the label of each class, and the link: with `sigmoid` a row has any number of labels."""
         self._classes, self._is_many = len(known), link == "sigmoid"
-        self._places: dict[Any, int] = {label: place for place, label in enumerate(known)}
+        # True and 1 are equal, and two labels
+        self._places: dict[Any, int] = {
+            (isinstance(label, bool), label): place for place, label in enumerate(known)
+        }
         self._texts = {str(label): place for place, label in enumerate(known)}
 
     def read(self, labels: Any, first: int = 0) -> Truth:
@@ -88,11 +91,11 @@ class LabelReader:
         return Truth(self._classes, np.array(places, np.int32), np.array(ends, np.int64))
 
     def _place(self, label: Any, row: int) -> int:
-        place = self._places.get(label) if isinstance(label, Label) else None
+        place = self._places.get((isinstance(label, bool), label)) if isinstance(label, Label) else None
         place = self._texts.get(str(label)) if place is None else place  # text files know no types
         if place is None:
             raise SourceError(
-                f"labels must be among the model's, {', '.join(map(str, list(self._places)[:10]))}, row "
+                f"labels must be among the model's, {', '.join(list(self._texts)[:10])}, row "
                 f"{row} has {label!r}"
             )
         return place

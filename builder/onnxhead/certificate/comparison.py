@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,11 +96,19 @@ def check_comparable(new: Subject, old: Subject) -> None:
             f"the model compared with must give labels of the same kind, {name} has the link "
             f"{old.link} and {new.model.path.name} {new.link}: one label per row, or any number"
         )
-    if not set(new.labels) & set(old.labels):
+    if not set(new.labels) & set(_as_in(new.labels, old.labels)):
         raise ModelError(
             f"the model compared with must have some of the same labels, {name} has {_names(old.labels)} and "
             f"{new.model.path.name} {_names(new.labels)}: build it with those of the other"
         )
+
+
+def _as_in(new: Sequence[Label], old: Sequence[Label]) -> tuple[Label, ...]:
+    """Return labels with those of the same text as the new model has them: 7 where the older one has "7"."""
+    texts = {str(label): label for label in new}
+    if len(texts) < len(new) or len(set(map(str, old))) < len(old):  # 1 and "1" are two labels there
+        return tuple(old)
+    return tuple(texts.get(str(label), label) for label in old)
 
 
 class ComparisonTally:
@@ -110,9 +118,10 @@ class ComparisonTally:
         """Begin with no rows; labels are told apart among those that one of the models has."""
         self._new, self._old = new, old
         self._is_many = new.link == "sigmoid"
-        self._labels = (*new.labels, *(label for label in old.labels if label not in set(new.labels)))
+        old_labels = _as_in(new.labels, old.labels)
+        self._labels = (*new.labels, *(label for label in old_labels if label not in set(new.labels)))
         places = {label: place for place, label in enumerate(self._labels)}
-        self._old_places = np.array([places[label] for label in old.labels])
+        self._old_places = np.array([places[label] for label in old_labels])
         self._shared_old = np.flatnonzero(self._old_places < len(new.labels))
         self._shared_new = self._old_places[self._shared_old]
         self._flipped: list[NDArray[np.int64]] = []

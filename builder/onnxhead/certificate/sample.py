@@ -79,6 +79,11 @@ class Sample:
     ) -> None:
         if labels is not None and label_column is not None:
             raise SourceError("true labels must come from --labels or --label-column, got both")
+        if label_column is not None and label_column in (features or ()):
+            raise SourceError(
+                f"a column is true labels or a feature, {label_column} is named as both: leave it out of "
+                "--features"
+            )
         self._source = subject.read(rows, label_column, features)
         self.total = self._source.total
         self._reader = LabelReader(subject.labels, subject.link) if label_column is not None else None

@@ -40,6 +40,8 @@ def certificate_lines(certificate: Certificate, page: Path | None) -> Iterator[s
     yield ""
     yield from _runtime_lines(certificate.runtimes)
     yield ""
+    if not certificate.verdicts:
+        yield "no threshold was given: only a defect would fail"
     for verdict in certificate.verdicts:
         option = f"--{verdict.name.replace('_', '-')} {verdict.limit:g}"
         yield f"{option}: {'met' if verdict.met else 'NOT MET'}, {verdict.figure:.6g}"

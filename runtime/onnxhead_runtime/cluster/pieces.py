@@ -46,7 +46,13 @@ def find_files(source: str | os.PathLike[str]) -> list[str]:
     if os.path.isdir(name):  # noqa: PTH112  (Path.is_dir raises for long names)
         # names that begin so are unfinished or about other files, by the custom of Hadoop
         found = [str(path) for path in Path(name).iterdir() if not path.name.startswith((".", "_"))]
-        found = [path for path in found if _format(path) in _FORMATS]
+        others = sorted(path for path in found if _format(path) not in _FORMATS or not os.path.isfile(path))  # noqa: PTH113
+        if others:
+            raise FeaturesError(
+                f"a folder of rows must hold {' or '.join(_FORMATS)} files alone, {name} also holds "
+                f"{Path(others[0]).name}{' and others' if others[1:] else ''}: name the files with a glob, "
+                f"such as {Path(name) / '*'}{_FORMATS[0]}"
+            )
     elif os.path.isfile(name):  # noqa: PTH113
         found = [name]
     else:
@@ -56,7 +62,7 @@ def find_files(source: str | os.PathLike[str]) -> list[str]:
     if not files:
         raise FeaturesError(
             f"features must be {' or '.join(_FORMATS)} files for the ray engine: one, a folder or a glob of "
-            f"them, there is no file {name}"
+            f"them, there is none at {name}"
         )
     if len(formats) > 1 or formats - {*_FORMATS}:
         raise FeaturesError(
@@ -74,7 +80,12 @@ def cut(files: Sequence[str], selection: Selection) -> list[Piece]:
     """
     pieces: list[Piece] = []
     for file in files:
-        described, rows = describe_source(file), open_rows(file, selection)
+        try:
+            described, rows = describe_source(file), open_rows(file, selection)
+        except FeaturesError as error:
+            if len(files) == 1 or Path(file).name in str(error):
+                raise
+            raise FeaturesError(f"{file}: {error}") from error
         for first, end in itertools.pairwise([*rows.spans, rows.total or 0]):
             pieces.append(Piece(len(pieces), file, described, first, end - first))
     return pieces

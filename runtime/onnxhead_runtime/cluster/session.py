@@ -82,6 +82,11 @@ def place(ray: Any, workers: int | None, device: str) -> int:
     usual = max(1, int(cpus) - 1)
     if device == "cuda":
         gpus = int(free.get("GPU", 0))
+        if not gpus:
+            raise ProviderError(
+                "device cuda takes one GPU for each worker, no host of this Ray has a free one: ask for "
+                "--device cpu, or for a cluster with GPUs (--address)"
+            )
         most, what, usual = min(most, gpus), f"{gpus} GPUs and {what}", gpus
     if not 1 <= (usual if workers is None else workers) <= most:
         asked = "workers" if workers is None else f"{workers} workers"
