@@ -585,7 +585,7 @@ def test_the_recipe_for_spark_gives_the_local_answers(abc, tmp_path) -> None:
 def test_what_is_no_rows_is_not_passed_over_in_a_folder(tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    with pytest.raises(FeaturesError, match=r"a folder or a glob of them, there is none at .*in"):
+    with pytest.raises(FeaturesError, match=r"a folder or a glob of them, the folder .*in has none"):
         find_files(folder)
     np.save(folder / "a.npy", random_rows(4))
     (folder / "_SUCCESS").write_text("")

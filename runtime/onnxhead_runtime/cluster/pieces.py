@@ -60,9 +60,10 @@ def find_files(source: str | os.PathLike[str]) -> list[str]:
     files = sorted(str(Path(path).absolute()) for path in found if Path(path).is_file())
     formats = {_format(path) for path in files}
     if not files:
+        there = f"the folder {name} has none" if os.path.isdir(name) else f"there is no file {name}"  # noqa: PTH112
         raise FeaturesError(
             f"features must be {' or '.join(_FORMATS)} files for the ray engine: one, a folder or a glob of "
-            f"them, there is none at {name}"
+            f"them, {there}"
         )
     if len(formats) > 1 or formats - {*_FORMATS}:
         raise FeaturesError(
