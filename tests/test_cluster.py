@@ -529,7 +529,11 @@ def test_files_are_found_in_the_order_of_their_names(tmp_path) -> None:
         str(tmp_path / name) for name in ("_d.parquet", "a.parquet", "b.parquet")
     ]
     for source, message in (
-        (tmp_path, r"all of one kind, .* has .npy, .parquet: convert them, or leave out --engine ray"),
+        (
+            f"{tmp_path}/[ac].*",
+            r"all of one kind, .* has .npy, .parquet: convert them, or leave out --engine ray",
+        ),
+        (tmp_path, r"files alone, .* also holds f\.csv: name the files with a glob"),
         (
             tmp_path / "f.csv",
             r"must be .npy or .parquet files for the ray engine, all of one kind, .* has .csv",
@@ -543,6 +547,7 @@ def test_files_are_found_in_the_order_of_their_names(tmp_path) -> None:
         with pytest.raises(FeaturesError, match=message):
             find_files(source)
     (tmp_path / "c.npy").unlink()
+    (tmp_path / "f.csv").unlink()
     assert find_files(tmp_path) == [str(tmp_path / name) for name in ("a.parquet", "b.parquet")]
 
 
