@@ -175,7 +175,9 @@ def test_rows_without_an_answer_are_named_by_file_or_are_null(model, tmp_path) -
     with pytest.raises(FeaturesError) as of_many:
         cluster.score(model, tmp_path / "in", tmp_path / "out")
     assert f"row {SPAN + 7} of a.npy, counted from 0, has none: column 2 is NaN; mend" in str(of_many.value)
-    assert of_many.value.__notes__ == [f"{SPAN} rows are done: --resume goes on behind them"]
+    assert of_many.value.__notes__ == [
+        f"{SPAN} rows are done: --resume goes on behind them if the rows stay as they are"
+    ]
     report = cluster.score(model, tmp_path / "in", tmp_path / "out", on_bad_row="null", resume=True)
     assert report.resumed_rows == SPAN
     assert report.bad_rows == 3
@@ -517,6 +519,10 @@ def test_outputs_and_sources_that_do_not_fit_are_refused(model, tmp_path) -> Non
             cluster.score(model, tmp_path / "in.npy", tmp_path / "out", device=device)
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         cluster.score(model, tmp_path / "in.npy", tmp_path / "out", workers=0)
+    with pytest.raises(
+        WriteError, match="full has files in it, perhaps a run that has ended and has nothing left"
+    ):
+        cluster.score(model, tmp_path / "in.npy", tmp_path / "full", resume=True)
     (tmp_path / "empty").mkdir()
     cluster.score(model, tmp_path / "in.npy", tmp_path / "empty")
     assert [path.name for path in (tmp_path / "empty").iterdir()] == ["part-000000.parquet"]

@@ -808,7 +808,9 @@ def failed_run(model, tmp_path, request) -> tuple[Any, Path, Path]:
     arguments = (model, tmp_path / "in.npy", tmp_path / "out.csv")
     with pytest.raises(FeaturesError, match="row 77") as raised:
         score(*arguments)
-    assert raised.value.__notes__ == ["48 rows are done: --resume goes on behind them"]
+    assert raised.value.__notes__ == [
+        "48 rows are done: --resume goes on behind them if the rows stay as they are"
+    ]
     return arguments
 
 

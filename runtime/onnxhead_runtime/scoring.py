@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from onnxhead_runtime.answers import Layout, check_output, choose_layout, default_columns, pyarrow_version
-from onnxhead_runtime.errors import WriteError
+from onnxhead_runtime.errors import FeaturesError, WriteError
 from onnxhead_runtime.journal import Journal
 from onnxhead_runtime.providers import import_onnxruntime
 from onnxhead_runtime.rows import Selection, open_rows
@@ -111,7 +111,8 @@ def going_on(journal: Journal) -> Iterator[Journal]:
         yield journal
     except BaseException as error:
         if journal.leave():
-            error.add_note(f"{journal.rows} rows are done: --resume goes on behind them")
+            condition = " if the rows stay as they are" if isinstance(error, FeaturesError) else ""
+            error.add_note(f"{journal.rows} rows are done: --resume goes on behind them{condition}")
         raise
 
 

@@ -94,7 +94,7 @@ def score(
         )
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
-    path = _check_folder(Path(output).absolute())
+    path = _check_folder(Path(output).absolute(), resume)
     layout = choose_layout(classify.classes, classify.link, keep, columns, top)
     selection = Selection(classify.features, features, keep)
     pieces = cut(find_files(source), selection)
@@ -208,7 +208,7 @@ def _outcomes(ray: Any, pieces: Sequence[Piece], task: Task, workers: int) -> It
         raise _LostError(one_line(cause)) from cause
 
 
-def _check_folder(path: Path) -> Path:
+def _check_folder(path: Path, resume: bool) -> Path:
     if path.suffix.lower() in (".arrow", ".npz", ".npy", ".csv", ".jsonl"):
         raise WriteError(
             f"the ray engine writes a folder of .parquet files, got {path}: leave out {path.suffix}"
@@ -218,8 +218,9 @@ def _check_folder(path: Path) -> Path:
             f"the ray engine writes a folder of .parquet files, {path} is a file: give another name"
         )
     if path.is_dir() and any(path.iterdir()):
+        ended = ", perhaps a run that has ended and has nothing left to do" if resume else ""
         raise WriteError(
-            f"answers go to a folder that is new, {path} has files in it: remove it or give another"
+            f"answers go to a folder that is new, {path} has files in it{ended}: remove it or give another"
         )
     return path
 
