@@ -866,3 +866,17 @@ def test_without_a_threshold_the_terminal_says_so(random_head, tmp_path, command
     said = "no threshold was given: only a defect would fail"
     assert said in command("verify", "model.onnx", "--rows", "rows.npy").stdout
     assert said not in command("verify", "model.onnx", "--rows", "rows.npy", "--max-uncertain", "1").stdout
+
+
+def test_a_matrix_of_many_classes_or_long_labels_has_its_labels_upright(random_head, tmp_path) -> None:
+    rows = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    for labels, style in (
+        ([*"abc"], "heat"),
+        (["a", "b", "longer than six"], "heat wide"),
+        ([str(i) for i in range(13)], "heat wide"),
+    ):
+        onnxhead.save(random_head(len(labels), 4, labels=labels), tmp_path / "model.onnx")
+        certificate = certify(tmp_path / "model.onnx", tmp_path / "rows.npy", (labels * 60)[:60])
+        text = render(certificate)
+        assert f'class="{style}"' in text

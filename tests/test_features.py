@@ -1,5 +1,7 @@
 """The features of a network are those that a head attached to it gets."""
 
+import json
+
 import networks
 import numpy as np
 import pytest
@@ -70,6 +72,8 @@ def test_the_command_writes_what_calibrate_reads(tmp_path, command, random_head)
     np.savez(tmp_path / "rows.npz", **feeds)
     command("features", "texts.onnx", "rows.npz", "-o", "features.npy", "--pool", "mean", "--quiet")
     rows = np.load(tmp_path / "features.npy")
+    done = command("features", "texts.onnx", "rows.npz", "-o", "again.npy", "--pool", "mean", "--json")
+    assert json.loads(done.stdout) == {"output": "again.npy", "rows": 60, "features": 4}
     head = random_head(3, 4)
     onnxhead.attach(tmp_path / "texts.onnx", head, tmp_path / "whole.onnx", pool="mean")
     labels = (rows @ head.weight.T + head.bias).argmax(axis=1)

@@ -14,6 +14,7 @@ from onnxhead_runtime.contract import Label
 
 _LISTED_KINDS = 20
 _MATRIX_CLASSES = 30
+_USUAL_CLASSES, _SHORT_LABEL = 12, 6  # of a matrix that fits a page with its labels across
 
 
 def confusion(certificate: Certificate) -> Element | None:
@@ -67,7 +68,9 @@ def _matrix(shown: Sequence[ClassCount], cells: Sequence[Cell]) -> Element:
         for name, true in zip(names, shown, strict=True)
     ]
     caption = "Rows by true label (down) and label given (across); right ones on the diagonal"
-    content = node("table", node("thead", head), node("tbody", *body), class_="heat", aria_label=caption)
+    is_wide = len(names) > _USUAL_CLASSES or max(map(len, names)) > _SHORT_LABEL
+    style = "heat wide" if is_wide else "heat"
+    content = node("table", node("thead", head), node("tbody", *body), class_=style, aria_label=caption)
     return scrolling(caption, content)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import onnxhead
 from onnxhead import display
 from onnxhead.cli.building import Labels, LabelsFile, Link, check_source_stays, given_labels
-from onnxhead.cli.common import AsJson, Sample, print_result, read_sample, say
+from onnxhead.cli.common import AsJson, Sample, print_json, print_result, read_sample, say
 from onnxhead.completing import complete
 from onnxhead.features import features as extract
 from onnxhead.pooling import Pool
@@ -110,6 +110,7 @@ def features(
     pool: PoolBy = None,
     normalize: Normalize = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the features that a head attached to a network gets: what to fit that head on."""
     if output.suffix != ".npy":
@@ -124,7 +125,10 @@ def features(
             progress=progress,
         )
     replace_file(output, "features", lambda path: _save(rows, path))
-    say(f"wrote {rows.shape[0]} rows of {rows.shape[1]} features to {output}")
+    if as_json:
+        print_json({"output": output, "rows": rows.shape[0], "features": rows.shape[1]})
+    else:
+        say(f"wrote {rows.shape[0]} rows of {rows.shape[1]} features to {output}")
 
 
 def _save(rows: NDArray[np.float32], path: Path) -> None:
