@@ -2,7 +2,8 @@
 #   make demo          install, build models/abc.onnx, run it
 #   make test          install what the tests need and run them
 #   make check         lint, formatting, types
-#   make test-wheel    the tests against the built wheel, with OpenVINO and tract, and a first use without all that
+#   make test-wheel    the tests against the built wheel, those of certificates with OpenVINO and tract too, and a
+#                      first use without all that
 #   make test-minimum  the tests with the oldest versions of the dependencies
 #   make test-keras    the tests of Keras on Keras itself
 #   make test-attach   real networks with heads attached, from text and pictures to labels, in Python and in Go
@@ -50,8 +51,10 @@ test-wheel: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/wheel
 	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[cpu,safetensors]"
 	$(ENVIRONMENTS)/wheel/bin/python tests/first_use.py
-	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES) openvino tract
+	$(ENVIRONMENTS)/wheel/bin/python $(PIP) "$$(echo dist/*.whl)[all]" $(TEST_PACKAGES)
 	$(ENVIRONMENTS)/wheel/bin/python -m pytest
+	$(ENVIRONMENTS)/wheel/bin/python $(PIP) openvino tract
+	$(ENVIRONMENTS)/wheel/bin/python -m pytest tests/test_certificate.py tests/test_certificate_whole.py
 
 test-minimum: wheel
 	$(PYTHON) -m venv --clear $(ENVIRONMENTS)/minimum
