@@ -338,7 +338,8 @@ def test_a_model_that_cannot_be_shipped_is_refused_before_anything_is_written(tm
     ],
 )
 def test_wrong_answers_are_not_shipped(module, because, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(f"{module}.deviation", lambda *_: deviation(np.ones(1), np.zeros(1), np.full(1, 0.5)))
+    wrong = deviation(np.ones(1), np.zeros(1), np.full(1, 0.5))
+    monkeypatch.setattr(f"{module}.deviations", lambda *_: (wrong, wrong))
     with pytest.raises(VerificationError, match=re.escape(f"of float64, it does not: {because}")):
         onnxhead.ship(ABC, "python", tmp_path / "out")
     assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ from onnxhead.features import Extractor, open_extractor
 from onnxhead.graph import Place, compose
 from onnxhead.head import Head
 from onnxhead.joining import JOINT, DataFile, Tail
+from onnxhead.part import check_finite
 from onnxhead.pooling import Pool, pool_nodes
 from onnxhead.scan import scan
 from onnxhead.whole_file import WholeFile
@@ -77,8 +78,7 @@ def attach(
         )
     extractor = open_extractor(model, head.features, at, pool, normalize)
     tap = extractor.tap
-    feeds = tap.part.find_sample(sample)
-    given = tap.part.run(feeds)[0]
+    feeds, given = tap.part.try_sample(sample)
     pooling = extractor.pooling(given.ndim)
 
     def make_tail(data: DataFile | None) -> tuple[Tail, str]:
@@ -91,17 +91,17 @@ def attach(
         return Tail(start, [*nodes, *graph.node], initializers, head.classes), found.sha256
 
     plan = Plan(
-        model,
-        tap,
-        pooling,
-        make_tail,
-        head.matrix.nbytes,
-        head.origin,
-        head.labels,
-        head.link,
-        head.temperature,
-        feeds,
-        _features(extractor, given, feeds, head),
+        model=model,
+        tap=tap,
+        pooling=pooling,
+        make_tail=make_tail,
+        head_bytes=head.matrix.nbytes,
+        origin=head.origin,
+        labels=head.labels,
+        link=head.link,
+        temperature=head.temperature,
+        feeds=feeds,
+        expected=_features(extractor, given, feeds, head),
     )
     return save_whole(plan, target)
 
@@ -114,9 +114,5 @@ def _features(extractor: Extractor, given: NDArray[Any], feeds: Feeds, head: Hea
             f"a head takes rows of its {head.features} features, {name} gives {rows.shape[1:]} for a row: "
             "fit the head on those, or name another tensor with --at (at=)"
         )
-    if not np.isfinite(rows).all():
-        raise ModelError(
-            f"the features of a sample must be finite, {name} gives NaN or infinity: give real inputs with "
-            "--sample FILE.npz (sample=)"
-        )
+    check_finite(rows, "features", name)
     return rows

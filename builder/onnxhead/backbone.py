@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import onnx
 from onnx import GraphProto, NodeProto
 
-from onnxhead.nodes import every_body, every_node
+from onnxhead.nodes import bodies, every_body, every_node
 from onnxhead_runtime.errors import ModelError
 
 
@@ -103,7 +103,8 @@ def _free(name: str, taken: Collection[str]) -> str:
 def _names_used(node: NodeProto) -> Iterator[str]:
     """Yield what a node reads, and what its bodies name: some of it from around them."""
     yield from node.input
-    yield from _every_name(GraphProto(node=[NodeProto(attribute=node.attribute)]))
+    for body in bodies(node):
+        yield from _every_name(body)
 
 
 def _every_name(graph: GraphProto) -> Iterator[str]:

@@ -66,8 +66,7 @@ def calibrate(head: Head, features: Any, labels: Any) -> Calibration:
     if not isinstance(head, Head):
         raise HeadError(f"calibrate takes a Head, got {type(head).__name__}: pass onnxhead.read(it)")
     logits = _logits(head, features)
-    known = range(head.classes) if head.labels is None else head.labels
-    truth = read_truth(known, head.link, labels, len(logits)).matrix()
+    truth = read_truth(head.class_labels, head.link, labels, len(logits)).matrix()
     temperature = _minimise(logits, truth, head.link)
     calibrated = Head(
         head.matrix,

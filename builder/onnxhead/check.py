@@ -17,6 +17,7 @@ from onnxhead.head import Head
 from onnxhead.reference import (
     Deviation,
     deviation,
+    deviations,
     link_deviation,
     probabilities_bound,
     refer,
@@ -88,13 +89,14 @@ def check_model(path: Path, head: Head, form: Form = DEFAULT) -> Check:
     logits, probabilities = classify(rows)
     exact = refer(head, rows, form)
     near_bounds = exact.probabilities_bound[len(rows) - len(near) :]
+    of_logits, of_probabilities = deviations(logits, probabilities, exact)
     return Check(
         len(rows),
         head.classes,
         False,
-        deviation(logits, exact.logits, exact.logits_bound),
+        of_logits,
         max(
-            deviation(probabilities, exact.probabilities, exact.probabilities_bound),
+            of_probabilities,
             link_deviation(head.link, head.temperature, logits, probabilities),
             key=lambda found: found.ratio,
         ),

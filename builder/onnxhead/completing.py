@@ -15,7 +15,7 @@ from onnxhead.backbone import cut
 from onnxhead.joining import JOINT, DataFile, Tail
 from onnxhead.model_file import ModelFile
 from onnxhead.operators import list_link_nodes
-from onnxhead.part import Part
+from onnxhead.part import Part, check_finite
 from onnxhead.pooling import Pooling
 from onnxhead.sources.onnx_graph import attributes
 from onnxhead.tap import choose_scores, open_tap, scores_hint
@@ -81,17 +81,13 @@ def complete(
     scores, own_link = _before_link(model, shown)
     tap = open_tap(model, scores)
     chosen = _choose_link(link, own_link)
-    feeds = tap.part.find_sample(sample)
-    logits = tap.part.run(feeds)[0].astype(np.float64)
+    feeds, given = tap.part.try_sample(sample)
+    logits = given.astype(np.float64)
     if logits.ndim != 2:
         raise ModelError(
             f"logits must be [batch, C], {scores} has {logits.ndim} axes: name others with --at (at=)"
         )
-    if not np.isfinite(logits).all():
-        raise ModelError(
-            f"the logits of a sample must be finite, {scores} gives NaN or infinity: give real inputs with "
-            "--sample FILE.npz (sample=)"
-        )
+    check_finite(logits, "logits", scores)
     if own_link is None:
         _check_are_scores(model, logits, shown, link)
     else:
@@ -108,7 +104,19 @@ def complete(
             nodes.insert(0, helper.make_node("Cast", [JOINT], [LOGITS], LOGITS, to=TensorProto.FLOAT))
         return Tail(LOGITS if is_float32 else None, nodes, [], logits.shape[1]), ""
 
-    plan = Plan(model, tap, Pooling(), make_tail, 0, "", listed, chosen, 1.0, feeds, logits)
+    plan = Plan(
+        model=model,
+        tap=tap,
+        pooling=Pooling(),
+        make_tail=make_tail,
+        head_bytes=0,
+        origin="",
+        labels=listed,
+        link=chosen,
+        temperature=1.0,
+        feeds=feeds,
+        expected=logits,
+    )
     return save_whole(plan, target)
 
 

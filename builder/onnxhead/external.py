@@ -40,6 +40,14 @@ def length_of(tensor: TensorProto) -> int:
     return int(-(-math.prod(tensor.dims) * bits // 8))
 
 
+def refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    """Let a tensor be so many bytes of a file beside the model."""
+    tensor.data_location = TensorProto.EXTERNAL
+    del tensor.external_data[:]
+    for key, value in (("location", location), ("offset", offset), ("length", length)):
+        tensor.external_data.add(key=key, value=str(value))
+
+
 def read_external(tensor: TensorProto, model: Path, length: int) -> memoryview | bytes:
     """Return the bytes of a tensor beside the model, fewer where its file ends before.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from onnxhead.model import open_model
 from onnxhead.model_file import ModelFile
+from onnxhead.part import BLOCK_ROWS
 from onnxhead.pooling import Pool, Pooling, check_pool, check_pool_name, pool_rows
 from onnxhead.tap import Tap, choose_features, open_tap
 from onnxhead_runtime.errors import FeaturesError, ModelError
@@ -20,7 +21,6 @@ from onnxhead_runtime.inputs import Feeds, to_feeds
 Progress = Callable[[int, int | None], object]
 _MASK = "attention_mask"
 _TOKENS_RANK = 3
-_BLOCK_ROWS = 32  # what a network has between its layers may be a hundred times its inputs
 
 
 def features(
@@ -135,12 +135,11 @@ def open_extractor(
 
 def _blocks(feeds: Feeds, tap: Tap) -> Iterator[tuple[int, int, Feeds]]:
     """Yield the number of rows so far and in all, and the inputs of the next; a fixed batch at once."""
-    inputs = tap.part.inputs
-    free = [one.name for one in inputs if one.shape and not isinstance(one.shape[0], int)]
+    free = [one.name for one in tap.part.inputs if one.is_batched]
     total = len(feeds[free[0]]) if free else 1
     if not all(array.size for array in feeds.values()):
         raise FeaturesError("features are those of at least one row, got an input that is empty")
-    step = _BLOCK_ROWS if free else total
+    step = BLOCK_ROWS if free else total
     for start in range(0, total, step):
         part = {name: feeds[name][start : start + step] for name in free}
         yield min(start + step, total), total, {**feeds, **part}

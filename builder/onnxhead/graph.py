@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from onnxhead.encoding import INT8_LIMIT, Storage, dtype_of, scales, stored_bytes
+from onnxhead.external import refer
 from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
 from onnxhead.operators import SCALE, list_constants, list_nodes
@@ -86,16 +87,16 @@ def compose(
         initializers.append(_tensor(SCALE, head.bias.shape, "float32", scales(head.matrix.largest)))
     initializers.append(_tensor(BIAS, head.bias.shape, form.bias, bias or head.bias))
     initializers += list_constants(head, form)
-    outputs = [_batch_of(LOGITS, head.classes), _batch_of(PROBABILITIES, head.classes)]
+    outputs = [batch_of(LOGITS, head.classes), batch_of(PROBABILITIES, head.classes)]
     if form.top_k:
         outputs += [
-            _batch_of(TOP_PROBABILITIES, form.top_k),
-            _batch_of(TOP_CLASSES, form.top_k, TensorProto.INT64),
+            batch_of(TOP_PROBABILITIES, form.top_k),
+            batch_of(TOP_CLASSES, form.top_k, TensorProto.INT64),
         ]
     graph = helper.make_graph(
         list(list_nodes(head, form)),
         "onnxhead",
-        inputs=[_batch_of(FEATURES, head.features)],
+        inputs=[batch_of(FEATURES, head.features)],
         outputs=outputs,
         initializer=initializers,
     )
@@ -140,12 +141,10 @@ def _tensor(
     if not isinstance(content, Place):
         tensor.raw_data = bytes(stored_bytes(content, storage))
         return tensor
-    tensor.data_location = TensorProto.EXTERNAL
-    length = dtype.itemsize * math.prod(shape)
-    for key, value in (("location", content.location), ("offset", content.offset), ("length", length)):
-        tensor.external_data.add(key=key, value=str(value))
+    refer(tensor, *content, dtype.itemsize * math.prod(shape))
     return tensor
 
 
-def _batch_of(name: str, width: int, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+def batch_of(name: str, width: int, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    """Return an input or output of a head: rows of a width, any number of them."""
     return helper.make_tensor_value_info(name, dtype, ["batch", width])

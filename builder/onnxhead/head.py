@@ -164,6 +164,11 @@ class Head:
         """The number of features."""
         return self.matrix.shape[1]
 
+    @property
+    def class_labels(self) -> tuple[Label, ...]:
+        """One label per class: the head's own, or the classes' numbers."""
+        return tuple(range(self.classes)) if self.labels is None else self.labels
+
     def stored_as(self, weights: Storage, bias: Storage = "float32") -> Head:
         """Return the head with its weight and bias rounded to what they are kept as.
 

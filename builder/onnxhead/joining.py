@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-import numpy as np
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from onnxhead.backbone import make_room, rename
-from onnxhead.external import is_external, length_of, read_external
+from onnxhead.external import is_external, length_of, offset_of, read_external, refer
 from onnxhead.model_file import ModelFile
 from onnxhead_runtime.contract import LOGITS, PREFIX, PROBABILITIES
 
@@ -106,33 +105,25 @@ class DataFile:
             content = raw_bytes(tensor, model)
             if content is None:
                 continue
-            is_small = len(content) < _FEWEST_BYTES
-            if not is_small:
-                offset = self.align()
-                self.write(content)
-            kept = bytes(content) if is_small else b""
-            tensor.ClearField("external_data")
-            tensor.data_location = TensorProto.DEFAULT
-            tensor.raw_data = kept
-            if not is_small:
-                tensor.ClearField("raw_data")
-                tensor.data_location = TensorProto.EXTERNAL
-                tensor.external_data.add(key="offset", value=str(offset))
-                tensor.external_data.add(key="length", value=str(len(content)))
+            if len(content) < _FEWEST_BYTES:
+                tensor.ClearField("external_data")
+                tensor.data_location = TensorProto.DEFAULT
+                tensor.raw_data = bytes(content)
+                continue
+            offset = self.align()
+            self.write(content)
+            tensor.ClearField("raw_data")
+            refer(tensor, "", offset, len(content))
 
 
 def locate(graph: GraphProto, name: str) -> None:
     """Say which file the external tensors of a graph lie in."""
     for tensor in filter(is_external, graph.initializer):
-        entries = {one.key: one.value for one in tensor.external_data if one.key != "location"}
-        del tensor.external_data[:]
-        for key, value in {"location": name, **entries}.items():
-            tensor.external_data.add(key=key, value=value)
+        refer(tensor, name, offset_of(tensor), length_of(tensor))
 
 
 def raw_bytes(tensor: TensorProto, model: ModelFile) -> memoryview | bytes | None:
     """Return the bytes of a tensor; None for one that keeps numbers, as small ones do."""
-    if not is_external(tensor):
-        return tensor.raw_data or None
-    length = length_of(tensor)
-    return read_external(tensor, model.path, length or np.iinfo(np.int64).max)
+    if is_external(tensor):
+        return read_external(tensor, model.path, length_of(tensor))
+    return tensor.raw_data or None

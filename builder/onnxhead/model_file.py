@@ -105,6 +105,12 @@ class ModelFile:
         """Whether the weight lies in a file of somebody else's, which holds more."""
         return not all(map(is_data, self.data_paths))
 
+    @property
+    def classes(self) -> int:
+        """The number of classes, as the weight's shape states it; 0 where it does not."""
+        tensor = self._initializers.get(WEIGHT)
+        return tensor.dims[0] if tensor is not None and tensor.dims else 0
+
     @cached_property
     def metadata(self) -> Metadata:
         """What the file says about its head.
@@ -112,9 +118,7 @@ class ModelFile:
         Raises:
             ModelError: onnxhead did not build the file, or its metadata are malformed.
         """
-        tensor = self._initializers.get(WEIGHT)
-        classes = tensor.dims[0] if tensor is not None and tensor.dims else 0
-        metadata = Metadata.from_props(self.props, classes)
+        metadata = Metadata.from_props(self.props, self.classes)
         if metadata is None:
             raise ModelError(
                 f"a head can be read from a file that onnxhead built, {self.path} has no {FORMAT_KEY} in "

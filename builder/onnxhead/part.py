@@ -15,12 +15,13 @@ from onnx import GraphProto
 
 from onnxhead.external import is_external
 from onnxhead_runtime.errors import FeaturesError, ModelError, ProviderError
-from onnxhead_runtime.inputs import UNNAMED, Feeds, Input, list_inputs, to_feeds
+from onnxhead_runtime.inputs import UNNAMED, Feeds, Input, describe_feeds, list_inputs, to_feeds
 from onnxhead_runtime.providers import import_onnxruntime, one_line
 
 _FOLDER_SINCE = (1, 21)  # from here on weights beside a model are found for one that is in memory
 _FATAL = 4
 _ROWS = 3
+BLOCK_ROWS = 32  # what a network has between its layers may be a hundred times its inputs
 # what free axes beside the batch are tried with: tokens, pixels of small and usual pictures
 _LENGTHS = (16, 32, 64, 224, 1)
 _LARGEST_INTEGERS = (99, 1)  # tokens that every vocabulary has, and flags
@@ -81,16 +82,17 @@ class Part:
         try:
             answers: list[NDArray[Any]] = self._session.run(None, dict(feeds))
         except Exception as cause:  # onnxruntime's exceptions have no public base
-            shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
-            raise ModelError(f"{self._path} must run on {shapes}, it fails: {one_line(cause)}") from cause
+            raise ModelError(
+                f"{self._path} must run on {describe_feeds(feeds)}, it fails: {one_line(cause)}"
+            ) from cause
         return answers
 
     def close(self) -> None:
         """Give up the session, which holds a copy of the weights."""
         self._session = None
 
-    def find_sample(self, given: Any = None) -> Feeds:
-        """Return inputs that the part runs on.
+    def try_sample(self, given: Any = None) -> tuple[Feeds, NDArray[Any]]:
+        """Return inputs that the part runs on, and its first output for them.
 
         Args:
             given: What a user has for its inputs, as `to_feeds` takes it; None to make some up.
@@ -103,18 +105,24 @@ class Part:
             feeds = to_feeds(given, self.inputs)
             if not all(array.size for array in feeds.values()):
                 raise FeaturesError("a sample must have at least one row, and no input that is empty")
-            self.run(feeds)
-            return feeds
+            return feeds, self.run(feeds)[0]
         for feeds in _made_up(self.inputs):
             try:
-                self.run(feeds)
+                return feeds, self.run(feeds)[0]
             except ModelError as error:
                 reason = error
-                continue
-            return feeds
         raise ModelError(
             f"a model is tried on inputs that are made up, {reason}: give real ones, an array for each of "
             f"{', '.join(one.name for one in self.inputs)}, in an .npz file (--sample, sample=)"
+        )
+
+
+def check_finite(values: NDArray[Any], what: str, tensor: str) -> None:
+    """Raise ModelError where a tensor has NaN or infinity for a sample, which then proves nothing."""
+    if not np.isfinite(values).all():
+        raise ModelError(
+            f"the {what} of a sample must be finite, {tensor} gives NaN or infinity: give real inputs with "
+            "--sample FILE.npz (sample=)"
         )
 
 

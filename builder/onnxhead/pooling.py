@@ -52,17 +52,22 @@ def check_pool_name(pool: object) -> None:
         raise ModelError(f"pool must be one of {', '.join(POOLS)}, got {pool!r}")
 
 
+def is_poolable(pool: Pool | None, rank: int) -> bool:
+    """Tell whether a tensor of so many axes becomes rows of features by `pool`."""
+    return rank in _RANKS[pool]
+
+
 def check_pool(pool: Pool | None, rank: int, what: str) -> None:
-    """Raise ModelError unless a tensor of so many axes becomes rows of features by `pool`.
+    """Raise ModelError unless a tensor is poolable.
 
     Args:
         pool: As in `Pooling`.
         rank: How many axes the tensor has.
         what: The tensor, in words.
     """
-    if rank in _RANKS[pool]:
+    if is_poolable(pool, rank):
         return
-    possible = [name for name in POOLS if rank in _RANKS[name]]
+    possible = [name for name in POOLS if is_poolable(name, rank)]
     remedy = f"--pool {' or '.join(possible)} (pool=)" if possible else "another tensor, with --at (at=)"
     if pool is None:
         raise ModelError(f"features must be [batch, F], {what} has {rank} axes: name {remedy}")

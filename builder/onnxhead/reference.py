@@ -187,6 +187,16 @@ def link_deviation(
     return found
 
 
+def deviations(
+    logits: NDArray[np.float32], probabilities: NDArray[np.float32], exact: Reference
+) -> tuple[Deviation, Deviation]:
+    """Compare both outputs of a batch with their reference."""
+    return (
+        deviation(logits, exact.logits, exact.logits_bound),
+        deviation(probabilities, exact.probabilities, exact.probabilities_bound),
+    )
+
+
 def deviation(
     result: NDArray[np.float32], exact: NDArray[np.float64], bound: NDArray[np.float64]
 ) -> Deviation:

@@ -13,7 +13,7 @@ from onnx import TensorProto
 from onnxhead.backbone import cut
 from onnxhead.model_file import ModelFile
 from onnxhead.part import Part
-from onnxhead.pooling import SPATIAL_RANK, Pool, check_pool
+from onnxhead.pooling import SPATIAL_RANK, Pool, is_poolable
 from onnxhead.sources.onnx_graph import Graph
 from onnxhead.sources.onnx_layers import Layer, last_layers
 from onnxhead.whole_file import WholeFile
@@ -135,9 +135,7 @@ def _fits(shape: Sequence[Any], width: int | None, pool: Pool | None, certain: b
 
 def _width(shape: Sequence[Any], pool: Pool | None) -> int | None:
     """Return how many features an output of a shape gives; None where that is not known, 0 for none."""
-    try:
-        check_pool(pool, len(shape), "")
-    except ModelError:
+    if not is_poolable(pool, len(shape)):
         return 0
     features = shape[1] if len(shape) == SPATIAL_RANK else shape[-1]
     return features if isinstance(features, int) and pool != "flatten" else None

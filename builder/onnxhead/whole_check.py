@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, TensorProto
 
-from onnxhead.backbone import cut
 from onnxhead.part import Part
 from onnxhead.reference import (
     Deviation,
@@ -83,8 +82,8 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
         ModelError: The model does not run.
         ProviderError: onnxruntime is missing.
     """
-    feeds, given = (sample, expected) if expected is not None else _run_backbone(model, sample)
-    check_finite(model, given)
+    feeds, given = (sample, expected) if expected is not None else model.open_backbone().try_sample(sample)
+    check_numbers(model, given)
     exact = refer_whole(model, given)
     classify = load(model.path, device="cpu", mmap=True)  # which does not pack the weights
     answer = classify(feeds)
@@ -98,16 +97,9 @@ def check_whole(model: WholeFile, sample: Any = None, expected: NDArray[Any] | N
     return WholeCheck(len(given), inside, link, apart, alone)
 
 
-def _run_backbone(model: WholeFile, sample: Any) -> tuple[Feeds, NDArray[Any]]:
-    backbone = Part(model.path, cut(model.proto, model.start), [model.start])
-    feeds = backbone.find_sample(sample)
-    return feeds, backbone.run(feeds)[0]
-
-
 def first_row(feeds: Feeds, inputs: Sequence[Input]) -> Feeds | None:
     """Return the first row of a batch; None where it has no others, or their number is fixed."""
-    is_free = all(one.shape and not isinstance(one.shape[0], int) for one in inputs)
-    if not is_free or min(len(array) for array in feeds.values()) < 2:
+    if not all(one.is_batched for one in inputs) or min(len(array) for array in feeds.values()) < 2:
         return None
     return {name: array[:1] for name, array in feeds.items()}
 
@@ -120,7 +112,7 @@ def _alone(classify: Classifier, feeds: Feeds, answer: Prediction, exact: Refere
     return deviation(alone, answer.logits[: len(alone)].astype(np.float64), exact.logits_bound[: len(alone)])
 
 
-def check_finite(model: WholeFile, given: NDArray[Any]) -> None:
+def check_numbers(model: WholeFile, given: NDArray[Any]) -> None:
     """Raise ModelError unless what a backbone gives for a sample is numbers, which alone prove something."""
     if not np.isfinite(given).all():
         raise ModelError(

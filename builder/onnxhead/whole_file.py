@@ -7,17 +7,19 @@ from functools import cached_property
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, TensorProto, helper
+from onnx import GraphProto, helper
 
+from onnxhead.backbone import cut
 from onnxhead.external import file_sha256, is_external, is_named_after, length_of, read_external
 from onnxhead.form import Form
+from onnxhead.graph import batch_of
 from onnxhead.head import Head
 from onnxhead.model_file import ModelFile
 from onnxhead.parameters import Weight
 from onnxhead.part import Part
-from onnxhead_runtime.contract import FEATURES, LOGITS, WEIGHT, Label, Metadata
+from onnxhead_runtime.contract import FEATURES, LOGITS, WEIGHT, Label
 from onnxhead_runtime.errors import ModelError
-from onnxhead_runtime.inputs import Input
+from onnxhead_runtime.inputs import Axis, Input
 
 
 class WholeFile(ModelFile):
@@ -42,25 +44,22 @@ class WholeFile(ModelFile):
         """How the head is written."""
         return self.head_part.form
 
-    @cached_property
-    def metadata(self) -> Metadata:
-        """What the file says about its head.
-
-        Raises:
-            ModelError: Its metadata are malformed.
-        """
-        metadata = Metadata.from_props(self.props, self.classes)
-        if metadata is None:
-            raise ModelError(f"a whole model must state a format, {self.path} does not")
-        return metadata
-
     @property
     def classes(self) -> int:
         """The number of classes, as the output `logits` states it; 0 where it does not."""
-        shapes = [
-            value.type.tensor_type.shape.dim for value in self.proto.graph.output if value.name == LOGITS
-        ]
-        return shapes[0][1].dim_value if shapes and len(shapes[0]) == 2 else 0
+        return self._axes[1].dim_value if len(self._axes) == 2 else 0
+
+    @property
+    def batch(self) -> Axis:
+        """How many rows its answers have: a number, or the symbol for any; None where it has none."""
+        first = self._axes[0] if self._axes else None
+        return first.dim_value or first.dim_param or None if first else None
+
+    @cached_property
+    def _axes(self) -> list[onnx.TensorShapeProto.Dimension]:
+        """The axes of the output `logits`, as far as they are stated."""
+        logits = [value for value in self.proto.graph.output if value.name == LOGITS]
+        return list(logits[0].type.tensor_type.shape.dim) if logits else []
 
     @cached_property
     def inputs(self) -> tuple[Input, ...]:
@@ -71,11 +70,9 @@ class WholeFile(ModelFile):
         """
         return Part(self.path, self.proto, [LOGITS]).inputs
 
-    @property
-    def batch(self) -> str | None:
-        """The symbol of the first axis of its answers; None where that has none."""
-        axes = [axis for value in self.proto.graph.output[:1] for axis in value.type.tensor_type.shape.dim]
-        return axes[0].dim_param or None if axes else None
+    def open_backbone(self) -> Part:
+        """Open the part before the head, or before the logits where there is no head."""
+        return Part(self.path, cut(self.proto, self.start), [self.start])
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -163,13 +160,9 @@ def _after_features(graph: GraphProto) -> GraphProto:
     used = {name for node in part.node for name in node.input}
     part.initializer.extend(one for one in graph.initializer if one.name in used)
     width = next((one.dims[1] for one in part.initializer if one.name == WEIGHT and len(one.dims) == 2), 0)
-    part.input.append(_batch_of(FEATURES, width))
+    part.input.append(batch_of(FEATURES, width))
     part.output.extend(_with_batch(value) for value in graph.output)
     return part
-
-
-def _batch_of(name: str, width: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
 
 
 def _with_batch(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:

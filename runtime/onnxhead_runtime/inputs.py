@@ -37,6 +37,11 @@ class Input:
     dtype: str
     shape: tuple[Axis, ...]
 
+    @property
+    def is_batched(self) -> bool:
+        """Whether its first axis is one of any length, which is that of the rows."""
+        return bool(self.shape) and not isinstance(self.shape[0], int)
+
     def __str__(self) -> str:
         axes = ["?" if axis is None else str(axis) for axis in self.shape]
         return f"{self.name} {self.dtype} [{', '.join(axes)}]"
@@ -86,6 +91,11 @@ def to_feeds(value: Any, inputs: tuple[Input, ...]) -> Feeds:
         feeds = {name: array[np.newaxis] for name, array in feeds.items()}
     _check_shapes(feeds, inputs)
     return feeds
+
+
+def describe_feeds(feeds: Feeds) -> str:
+    """Return names and shapes for a message."""
+    return ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
 
 
 def by_name(value: Any, inputs: tuple[Input, ...]) -> Mapping[str, Any]:

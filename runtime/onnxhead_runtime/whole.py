@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES
 from onnxhead_runtime.errors import ProviderError
+from onnxhead_runtime.inputs import describe_feeds
 from onnxhead_runtime.providers import one_line
 
 if TYPE_CHECKING:
@@ -36,9 +37,8 @@ class WholeRunner:
         try:
             answers: list[NDArray[np.float32]] = self.session.run(outputs, feeds)
         except Exception as cause:  # onnxruntime's exceptions have no public base
-            shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
             raise ProviderError(
-                f"onnxruntime must answer {shapes}, it fails: {one_line(cause)}; try other shapes or values, "
-                "or smaller batches"
+                f"onnxruntime must answer {describe_feeds(feeds)}, it fails: {one_line(cause)}; try other "
+                "shapes or values, or smaller batches"
             ) from cause
         return answers

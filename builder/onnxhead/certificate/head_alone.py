@@ -31,7 +31,7 @@ class HeadAlone(Subject):
         """
         self.model, self._form, self._head = model, model.form, model.head()
         head, form = self._head, self._form
-        self.labels = tuple(range(head.classes)) if head.labels is None else head.labels
+        self.labels = head.class_labels
         self.takes = f"{head.features} features"
         self.refused_by = refusing_runtimes(form)
         self.failure = "failed"

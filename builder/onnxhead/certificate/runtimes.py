@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnxhead.certificate.subject import Answer, Answering, Subject
 from onnxhead.compatibility import ON_CPU
 from onnxhead.quality import Quality, Tally
-from onnxhead.reference import Deviation, Reference, deviation
+from onnxhead.reference import Deviation, Reference, deviations
 from onnxhead_runtime import load
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Link
 from onnxhead_runtime.errors import ProviderError
@@ -138,11 +138,7 @@ class Trial:
 
     def add(self, answer: Answer, own: Answer, exact: Reference, truth: NDArray[np.bool_] | None) -> None:
         """Add a block of answers, beside the model's own, the exact ones and what is true."""
-        found = (
-            deviation(answer.logits, exact.logits, exact.logits_bound),
-            deviation(answer.probabilities, exact.probabilities, exact.probabilities_bound),
-        )
-        pairs = zip(self._worst, found, strict=True)
+        pairs = zip(self._worst, deviations(*answer, exact), strict=True)
         self._worst = [max(pair, key=lambda one: one.ratio) for pair in pairs]
         others = decisions(answer.logits, self._link) != decisions(own.logits, self._link)
         self._other_labels += int(others.reshape(len(others), -1).any(axis=1).sum())

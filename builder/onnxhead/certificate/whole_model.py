@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxhead.backbone import cut
 from onnxhead.certificate.subject import Answer, Answering, Facts, Source, Subject
 from onnxhead.certificate.whole_rows import batch_of, read_whole_rows
 from onnxhead.compatibility import refusing_runtimes
-from onnxhead.part import Part
 from onnxhead.reference import Reference
 from onnxhead.summary import Tensor
 from onnxhead.whole_check import refer_whole
@@ -86,7 +84,7 @@ class WholeModel(Subject):
     def open_features(self) -> Callable[[Feeds], NDArray[np.float32]]:
         """Return what the backbone gives, run by itself: the logits where no head is known."""
         model = self._whole
-        part = Part(model.path, cut(model.proto, model.start), [model.start])
+        part = model.open_backbone()
         return lambda feeds: part.run({one.name: feeds[one.name] for one in part.inputs})[0]
 
     def refer(self, features: NDArray[np.float32]) -> Reference:

@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxhead.certificate.subject import Block, Source
+from onnxhead.part import BLOCK_ROWS
 from onnxhead.whole_file import WholeFile
-from onnxhead_runtime.contract import LOGITS
 from onnxhead_runtime.errors import FeaturesError
 from onnxhead_runtime.inputs import Feeds, Input, to_feeds
 from onnxhead_runtime.rows.numpy_files import open_arrays
-
-_MOST_ROWS = 32  # what a network has between its layers may be a hundred times its inputs
 
 
 class Batch(NamedTuple):
@@ -44,11 +42,10 @@ def batch_of(model: WholeFile) -> Batch:
     Raises:
         FeaturesError: There is none.
     """
-    free = tuple(one.name for one in model.inputs if one.shape and not isinstance(one.shape[0], int))
+    free = tuple(one.name for one in model.inputs if one.is_batched)
     if free:
         return Batch(free, None)
-    shapes = [value.type.tensor_type.shape for value in model.proto.graph.output if value.name == LOGITS]
-    size = next((shape.dim[0].dim_value for shape in shapes if shape.dim), 0)
+    size = model.batch if isinstance(model.batch, int) else 0
     names = tuple(one.name for one in model.inputs if one.shape and one.shape[0] == size)
     if not names:
         raise FeaturesError(
@@ -76,7 +73,7 @@ def read_whole_rows(source: str, inputs: tuple[Input, ...], batch: Batch, label_
     whole = {one.name: np.asarray(arrays[one.name][...]) for one in inputs if one.name not in batch.names}
 
     def blocks(size: int) -> Iterator[Block]:
-        step = batch.size or min(size, _MOST_ROWS)
+        step = batch.size or min(size, BLOCK_ROWS)
         for start in range(0, total, step):
             part = slice(start, min(start + step, total))
             rows = {name: np.asarray(arrays[name][part]) for name in batch.names}

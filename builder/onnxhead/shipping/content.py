@@ -10,7 +10,7 @@ from onnxhead.form import Form
 from onnxhead.head import Head
 from onnxhead.model import open_whole
 from onnxhead.model_file import ModelFile
-from onnxhead.shipping.vectors import FORMAT, case_findings, class_labels, make_cases, write_cases
+from onnxhead.shipping.vectors import FORMAT, case_findings, make_cases, write_cases
 from onnxhead.shipping.whole_vectors import FORMAT as WHOLE_FORMAT
 from onnxhead.shipping.whole_vectors import make_whole_cases, whole_case_findings, write_whole_cases
 from onnxhead.whole_check import WholeCheck, check_whole
@@ -35,7 +35,7 @@ class HeadContent:
 
     def __init__(self, head: Head, form: Form) -> None:
         self._head, self._form = head, form
-        self.labels = class_labels(head)
+        self.labels = head.class_labels
         self.inputs = (Input(FEATURES, "float32", ("batch", head.features)),)
 
     def describe(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def write_repository(bundle: Path, name: str, content: Content) -> None:
         ModelError: An input's first axis is not the batch, of any size.
     """
     for one in content.inputs:
-        if not one.shape or isinstance(one.shape[0], int) or one.shape[0] != content.batch:
+        if not one.is_batched or one.shape[0] != content.batch:
             raise ModelError(
                 "Triton batches along the first axis, which must be that of the answers in every input, and "
                 f"of any length, {one} has another: export the backbone so"

@@ -8,7 +8,7 @@ where that arithmetic cannot decide otherwise.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from onnx import numpy_helper
 from onnxhead.check import Answers, near_decision
 from onnxhead.form import DEFAULT, Form
 from onnxhead.head import Head
-from onnxhead.reference import Reference, deviation, refer
+from onnxhead.reference import Deviation, Reference, deviations, refer
 from onnxhead.rows import usual_rows
 from onnxhead.scan import scan
 from onnxhead_runtime.contract import FEATURES, LOGITS, PROBABILITIES, Decision, Label, Link
@@ -70,21 +70,26 @@ def make_cases(head: Head, form: Form = DEFAULT) -> list[Case]:
     return [_answered(head, form, name, np.asarray(rows, np.float32)) for name, rows in _rows(head, form)]
 
 
-def class_labels(head: Head) -> tuple[Label, ...]:
-    """Return one label per class: the head's own, or the classes' numbers."""
-    return tuple(range(head.classes)) if head.labels is None else head.labels
-
-
 def write_cases(cases: Sequence[Case], folder: Path) -> None:
     """Write `vectors.json`, and each case in the layout of ONNX's backend tests and as raw float32."""
-    documents = ",\n".join(json.dumps(_document(case), ensure_ascii=False, allow_nan=False) for case in cases)
-    text = f'{{"format": "{FORMAT}", "cases": [\n{documents}\n]}}\n'
-    (folder / VECTORS).write_text(text, encoding="utf-8")
+    write_document(folder, FORMAT, map(_document, cases))
     for number, case in enumerate(cases):
         data_set = folder / f"{DATA_SET}{number}"
         data_set.mkdir()
         for name, content in _data_set(case).items():
             (data_set / name).write_bytes(content)
+
+
+def write_document(folder: Path, stated_format: str, cases: Iterable[dict[str, Any]]) -> None:
+    """Write `vectors.json`, a line for each case."""
+    lines = ",\n".join(json.dumps(case, ensure_ascii=False, allow_nan=False) for case in cases)
+    text = f'{{"format": "{stated_format}", "cases": [\n{lines}\n]}}\n'
+    (folder / VECTORS).write_text(text, encoding="utf-8")
+
+
+def tensor_bytes(array: NDArray[Any], name: str) -> bytes:
+    """Return an array as a TensorProto."""
+    return bytes(numpy_helper.from_array(array, name).SerializeToString(deterministic=True))
 
 
 def _data_set(case: Case) -> dict[str, bytes]:
@@ -96,10 +101,7 @@ def _data_set(case: Case) -> dict[str, bytes]:
         "output_0": (LOGITS, logits),
         "output_1": (PROBABILITIES, probabilities),
     }
-    files = {
-        f"{file}.pb": numpy_helper.from_array(array, name).SerializeToString(deterministic=True)
-        for file, (name, array) in tensors.items()
-    }
+    files = {f"{file}.pb": tensor_bytes(array, name) for file, (name, array) in tensors.items()}
     raw = {
         **dict(tensors.values()),
         _LOGITS_TOLERANCE: _widened(exact.logits_bound, logits, exact.logits),
@@ -139,14 +141,14 @@ def case_findings(folder: Path, head: Head, form: Form, classify: Answers) -> li
             findings.append(f"{VECTORS} states other answers than float64 for the case {exact.name}")
             continue
         findings += _data_set_findings(folder / f"{DATA_SET}{number}", _as_stated(case, exact))
-        (logits, probabilities), bounds = classify(exact.features), exact.exact
-        largest = max(
-            deviation(logits, bounds.logits, bounds.logits_bound).ratio,
-            deviation(probabilities, bounds.probabilities, bounds.probabilities_bound).ratio,
-        )
-        if largest > 1:
-            findings.append(f"the largest error of the case {exact.name} is {largest:.3g} of its tolerance")
+        findings += tolerance_findings(exact.name, deviations(*classify(exact.features), exact.exact))
     return findings
+
+
+def tolerance_findings(name: str, found: Iterable[Deviation]) -> list[str]:
+    """Say where the answers to a case are further off than its tolerances."""
+    largest = max(one.ratio for one in found)
+    return [f"the largest error of the case {name} is {largest:.3g} of its tolerance"] if largest > 1 else []
 
 
 def _data_set_findings(folder: Path, case: Case) -> list[str]:
@@ -197,7 +199,7 @@ def _is_near(stated: Any, exact: NDArray[np.float64], tolerance: NDArray[np.floa
 
 def _answered(head: Head, form: Form, name: str, features: NDArray[np.float32]) -> Case:
     exact = refer(head, features, form)
-    return Case(name, features, exact, decisions(class_labels(head), head.link, exact))
+    return Case(name, features, exact, decisions(head.class_labels, head.link, exact))
 
 
 def _document(case: Case) -> dict[str, Any]:

@@ -16,17 +16,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
-from onnxhead.backbone import cut
-from onnxhead.part import Part
-from onnxhead.reference import Reference, deviation
-from onnxhead.shipping.vectors import DATA_SET, VECTORS, answers_document, decisions, states_the_same
-from onnxhead.whole_check import check_finite, first_row, refer_whole
+from onnxhead.reference import Reference, deviations
+from onnxhead.shipping.vectors import (
+    DATA_SET,
+    VECTORS,
+    answers_document,
+    decisions,
+    states_the_same,
+    tensor_bytes,
+    tolerance_findings,
+    write_document,
+)
+from onnxhead.whole_check import check_numbers, first_row, refer_whole
 from onnxhead.whole_file import WholeFile
 from onnxhead_runtime import load
 from onnxhead_runtime.contract import LOGITS, PROBABILITIES, Decision
-from onnxhead_runtime.errors import FeaturesError, ModelError
+from onnxhead_runtime.errors import ModelError
 from onnxhead_runtime.inputs import Feeds, Input, to_feeds
 
 FORMAT = "2"
@@ -74,25 +80,19 @@ def make_whole_cases(model: WholeFile, sample: Any = None) -> list[WholeCase]:
         FeaturesError: The sample does not fit the inputs, or has no rows.
         ModelError: The model does not run on it.
     """
-    backbone = _backbone(model)
-    feeds = backbone.find_sample(sample)
-    if not all(array.size for array in feeds.values()):
-        raise FeaturesError("a sample for vectors must have rows, got an array without elements: add some")
-    cases = [_answered(model, backbone, "sample", feeds)]
+    backbone = model.open_backbone()
+    feeds, given = backbone.try_sample(sample)
+    cases = [_answered(model, "sample", feeds, given)]
     first = first_row(feeds, backbone.inputs)
     if first is not None:
-        cases.append(_answered(model, backbone, "first row", first))
+        cases.append(_answered(model, "first row", first, backbone.run(first)[0]))
     return cases
 
 
 def write_whole_cases(cases: Sequence[WholeCase], folder: Path) -> None:
     """Write `vectors.json`, and each case in the layout of ONNX's backend tests and as raw numbers."""
-    documents = ",\n".join(
-        json.dumps(_document(case, number), ensure_ascii=False, allow_nan=False)
-        for number, case in enumerate(cases)
-    )
-    text = f'{{"format": "{FORMAT}", "cases": [\n{documents}\n]}}\n'
-    (folder / VECTORS).write_text(text, encoding="utf-8")
+    documents = (_document(case, number) for number, case in enumerate(cases))
+    write_document(folder, FORMAT, documents)
     for number, case in enumerate(cases):
         (folder / f"{DATA_SET}{number}").mkdir()
         for name, content in _files(case, number):
@@ -113,14 +113,14 @@ def whole_case_findings(folder: Path, model: WholeFile) -> list[str]:
     document = json.loads((folder / VECTORS).read_bytes())
     if document["format"] != FORMAT or not document["cases"]:
         return [f"{VECTORS} must have format {FORMAT} and cases, it has not"]
-    backbone, classify = _backbone(model), load(folder / model.path.name, device="cpu")
+    backbone, classify = model.open_backbone(), load(folder / model.path.name, device="cpu")
     findings = []
     for number, stated in enumerate(document["cases"]):
         feeds = to_feeds(_read_feeds(folder, stated["inputs"]), backbone.inputs)
         if json.dumps(stated["inputs"]) != json.dumps(_stated_inputs(feeds, number)):
             findings.append(f"{VECTORS} names other inputs than docs/bundle.md for the case {stated['name']}")
             continue
-        case = _answered(model, backbone, stated["name"], feeds)
+        case = _answered(model, stated["name"], feeds, backbone.run(feeds)[0])
         if not states_the_same(stated, case.exact, case.labels):
             findings.append(f"{VECTORS} states other answers than the model has for the case {case.name}")
             continue
@@ -129,13 +129,9 @@ def whole_case_findings(folder: Path, model: WholeFile) -> list[str]:
             for name, content in _files(case, number)
             if (folder / name).read_bytes() != content
         ]
-        answer, exact = classify(case.feeds), case.exact
-        largest = max(
-            deviation(answer.logits, exact.logits, exact.logits_bound).ratio,
-            deviation(answer.probabilities, exact.probabilities, exact.probabilities_bound).ratio,
-        )
-        if largest > 1:
-            findings.append(f"the largest error of the case {case.name} is {largest:.3g} of its tolerance")
+        answer = classify(case.feeds)
+        found = deviations(answer.logits, answer.probabilities, case.exact)
+        findings += tolerance_findings(case.name, found)
     return findings
 
 
@@ -150,13 +146,9 @@ def read_sample(folder: Path) -> dict[str, NDArray[Any]]:
     return _read_feeds(folder, document["cases"][0]["inputs"])
 
 
-def _backbone(model: WholeFile) -> Part:
-    return Part(model.path, cut(model.proto, model.start), [model.start])
-
-
-def _answered(model: WholeFile, backbone: Part, name: str, feeds: Feeds) -> WholeCase:
-    given = backbone.run(feeds)[0]
-    check_finite(model, given)
+def _answered(model: WholeFile, name: str, feeds: Feeds, given: NDArray[Any]) -> WholeCase:
+    """Return a case, from what the backbone gives for its inputs."""
+    check_numbers(model, given)
     exact = refer_whole(model, given)
     return WholeCase(name, feeds, exact, decisions(model.labels, model.metadata.link, exact))
 
@@ -186,15 +178,11 @@ def _files(case: WholeCase, number: int) -> Iterator[tuple[str, bytes]]:
     folder = f"{DATA_SET}{number}"
     for place, (name, array) in enumerate(case.feeds.items()):
         yield f"{folder}/input_{place}.bin", _little_endian(array).tobytes()
-        yield f"{folder}/input_{place}.pb", _tensor(array, name)
+        yield f"{folder}/input_{place}.pb", tensor_bytes(array, name)
     for place, (name, exact) in enumerate(
         ((LOGITS, case.exact.logits), (PROBABILITIES, case.exact.probabilities))
     ):
-        yield f"{folder}/output_{place}.pb", _tensor(exact.astype(np.float32), name)
-
-
-def _tensor(array: NDArray[Any], name: str) -> bytes:
-    return bytes(numpy_helper.from_array(array, name).SerializeToString(deterministic=True))
+        yield f"{folder}/output_{place}.pb", tensor_bytes(exact.astype(np.float32), name)
 
 
 def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
