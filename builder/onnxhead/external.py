@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
 
@@ -91,9 +90,3 @@ def is_data(path: Path) -> bool:
 def is_named_after(name: str, digest: str) -> bool:
     """Tell whether a data file has the name that its hexadecimal SHA-256 gives it."""
     return name.split(".")[-2:] == [digest[:12], "data"]
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ import onnx
 from onnx import GraphProto, helper
 
 from onnxhead.backbone import cut
-from onnxhead.external import file_sha256, is_external, is_named_after, length_of, read_external
+from onnxhead.external import is_external, is_named_after, length_of, read_external
 from onnxhead.form import Form
 from onnxhead.graph import batch_of
 from onnxhead.head import Head
@@ -20,6 +20,7 @@ from onnxhead.part import Part
 from onnxhead_runtime.contract import FEATURES, LOGITS, WEIGHT, Label
 from onnxhead_runtime.errors import ModelError
 from onnxhead_runtime.inputs import Axis, Input
+from onnxhead_runtime.weights import file_sha256
 
 
 class WholeFile(ModelFile):

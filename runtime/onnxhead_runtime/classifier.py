@@ -101,6 +101,7 @@ class Classifier:
         self._runner: Runner | WholeRunner | None = self._make_runner(session)
         _open_classifiers.add(self)
         self.features = self._contract.features
+        self._width = self.features or None  # no array is as wide as a row of a whole model
         self.inputs = self._contract.inputs
         self.classes = self._contract.classes
         self.link = self._contract.link
@@ -300,7 +301,7 @@ class Classifier:
             type(features) is np.ndarray
             and features.dtype is _FLOAT32
             and features.ndim == 2
-            and features.shape[1] == self.features != 0
+            and features.shape[1] == self._width
             and features.flags.c_contiguous
         ):
             return features

@@ -95,10 +95,10 @@ def open_session(
         return _open_cpu(ort, path, options), "cpu"
     index = int(match[1] or 0)
     if device != "auto":
-        return _open_cuda(ort, path, options, index, allow_tf32), f"cuda:{index}"
+        return _open_cuda(ort, path, options, index, allow_tf32, whole), f"cuda:{index}"
     if CUDA.name in ort.get_available_providers():
         try:
-            return _open_cuda(ort, path, options, index, allow_tf32), f"cuda:{index}"
+            return _open_cuda(ort, path, options, index, allow_tf32, whole), f"cuda:{index}"
         except ProviderError as reason:
             import logging  # here, since it costs a hundredth of a cold start
 
@@ -195,10 +195,9 @@ def _open_cpu(ort: ModuleType, path: str, make_options: Callable[[], Any]) -> An
 
 
 def _open_cuda(
-    ort: ModuleType, path: str, make_options: Callable[[], Any], index: int, allow_tf32: bool
+    ort: ModuleType, path: str, make_options: Callable[[], Any], index: int, allow_tf32: bool, whole: bool
 ) -> Any:
     _require_cuda_build(ort)
-    whole = is_whole(path)
     missing = _preload_libraries(ort, whole)
     options = make_options()
     if not whole:  # onnxruntime itself leaves the arithmetic of shapes on the CPU

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from onnxhead_runtime.journal import Journal
 from onnxhead_runtime.providers import import_onnxruntime
 from onnxhead_runtime.rows import Selection, open_rows
 from onnxhead_runtime.run import Progress, Report, Run, describe_source
+from onnxhead_runtime.weights import file_sha256
 
 if TYPE_CHECKING:
     from onnxhead_runtime.classifier import Classifier
@@ -142,12 +142,10 @@ def describe_job(
     threshold: float | None,
 ) -> dict[str, Any]:
     """Return what makes two runs write the same bytes."""
-    with classify.path.open("rb") as file:
-        model = hashlib.file_digest(file, "sha256").hexdigest()
     # what came over standard input cannot be read again
     where = [os.urandom(8).hex()] if described == ["-"] else described
     return {
-        "model": model,
+        "model": file_sha256(classify.path),
         "source file": where,
         "columns": [*layout.keep, *layout.columns, layout.top, output.suffix.lower()],
         "features": features and list(features),

@@ -44,6 +44,14 @@ def external_files(path: str | os.PathLike[str]) -> set[str]:
     return {name for name, _, _ in _places(map_message(path))}
 
 
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    import hashlib  # here, since opening a model does not need it
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _length(file_bytes: int, offset: str, length: str) -> int:
     """Return how long a tensor in a file is; to the end of it where its length is not stated."""
     rest = max(0, file_bytes - (int(offset) if offset.isdecimal() else 0))

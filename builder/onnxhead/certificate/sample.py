@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxhead.certificate.subject import Subject
-from onnxhead.external import file_sha256
 from onnxhead.sources.labels import read_true_labels
 from onnxhead.truth import LabelReader, Truth, check_count, read_truth
 from onnxhead_runtime.errors import SourceError
 from onnxhead_runtime.inputs import Feeds
+from onnxhead_runtime.weights import file_sha256
 
 _BLOCK_ANSWERS = 2**20  # rows by classes, of which a dozen float64 arrays are made
 _BLOCK_FEATURES = 2**18

@@ -14,13 +14,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from onnxhead.external import file_sha256, is_named_after
+from onnxhead.external import is_named_after
 from onnxhead.model_file import ModelFile
 from onnxhead.shipping.content import Content
 from onnxhead.shipping.signing import SIGNATURE
 from onnxhead.shipping.whole_vectors import read_sample
 from onnxhead_runtime.contract import Label
 from onnxhead_runtime.errors import ModelError, OnnxHeadError
+from onnxhead_runtime.weights import file_sha256
 
 BUNDLE = "bundle"
 MODEL = "model.onnx"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxhead_runtime.weights import external_files
+from onnxhead_runtime.weights import external_files, file_sha256
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def send(path: Path, store: Any) -> ModelFiles:
             workers run on this machine.
     """
     names = [path.name, *sorted(external_files(path))]
-    hashes = {name: _sha256(path.parent / name) for name in names}
+    hashes = {name: file_sha256(path.parent / name) for name in names}
     contents = None
     if store:
         # mapped: they go into the store without another copy
@@ -55,7 +54,7 @@ def found(model: ModelFiles) -> Iterator[Path]:
     """
     folder = model.path.parent
     if model.contents is None or all(
-        (folder / name).is_file() and _sha256(folder / name) == digest
+        (folder / name).is_file() and file_sha256(folder / name) == digest
         for name, digest in model.hashes.items()
     ):
         yield model.path
@@ -68,8 +67,3 @@ def found(model: ModelFiles) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             content.tofile(path)
         yield Path(temporary) / model.path.name
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,7 +19,7 @@ from onnxhead_runtime.errors import FeaturesError, OnnxHeadError, WriteError
 from onnxhead_runtime.journal import Journal
 from onnxhead_runtime.rows import Selection
 from onnxhead_runtime.run import BadRow, Run, check_unchanged
-from onnxhead_runtime.scoring import writing_to
+from onnxhead_runtime.scoring import going_on, writing_to
 
 PARTS, WORKERS, TOKEN = "parts", "workers", "token"
 _SHARED = (
@@ -108,12 +108,8 @@ class Scorer:
         path = self._folder / name
         rows = open_piece(piece, self._task.selection)
         with writing_to(self._task.folder / PARTS / name):
-            journal = Journal(path, {}, resume=False)
-            try:
+            with going_on(Journal(path, {}, resume=False)) as journal:
                 report = self._run.write(rows, path, journal, (piece.file, piece.described), fail=False)
-            except BaseException:
-                journal.leave()
-                raise
             schema = parquet.read_schema(path)
             self._check_token()  # a worker that was given up must not write into a later run
             path.replace(self._task.folder / PARTS / name)
