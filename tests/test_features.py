@@ -1,6 +1,10 @@
 """The features of a network are those that a head attached to it gets."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import networks
 import numpy as np
@@ -85,3 +89,21 @@ def test_the_command_writes_what_calibrate_reads(tmp_path, command, random_head)
         "features go to a .npy file"
         in command("features", "texts.onnx", "rows.npz", "-o", "f.csv", status=2).stderr
     )
+
+
+def test_inputs_are_not_replaced_by_their_features(tmp_path, command) -> None:
+    networks.save("older", tmp_path)
+    np.save(tmp_path / "x.npy", networks.inputs("older")["x"])
+    before = (tmp_path / "x.npy").read_bytes()
+    done = command("features", "older.onnx", "x.npy", "-o", f"../{tmp_path.name}/x.npy", status=2)
+    assert "features must not replace the inputs that they are of" in done.stderr
+    assert (tmp_path / "x.npy").read_bytes() == before
+
+
+def test_inputs_that_are_no_utf8_are_refused(tmp_path) -> None:
+    networks.save("older", tmp_path)
+    env = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    program = [Path(sys.executable).with_name("onnxhead"), "features", "older.onnx", "-", "-o", "f.npy"]
+    done = subprocess.run(program, cwd=tmp_path, input=b"\xff", capture_output=True, env=env)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: standard input must be JSON in UTF-8")

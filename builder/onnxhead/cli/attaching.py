@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -17,7 +18,7 @@ from onnxhead.completing import complete
 from onnxhead.features import features as extract
 from onnxhead.pooling import Pool
 from onnxhead.progress import ended_by_signals, shown
-from onnxhead.replacement import replace_file
+from onnxhead.replacement import is_same_file, replace_file
 from onnxhead_runtime import contract
 from onnxhead_runtime.errors import ModelError, SourceError, WriteError
 from onnxhead_runtime.rows import read_inputs
@@ -115,6 +116,10 @@ def features(
     """Write the features that a head attached to a network gets: what to fit that head on."""
     if output.suffix != ".npy":
         raise WriteError(f"features go to a .npy file, got {output}")
+    if os.path.isfile(inputs) and is_same_file(output, Path(inputs)):  # noqa: PTH113  (raises for long names)
+        raise WriteError(
+            f"features must not replace the inputs that they are of, {output}: give another file"
+        )
     with shown(quiet) as progress, ended_by_signals():
         rows = extract(
             backbone,

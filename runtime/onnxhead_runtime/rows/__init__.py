@@ -43,10 +43,7 @@ def open_rows(source: str, selection: Selection) -> Rows:
     if source.lstrip().startswith(("[", "{")):
         return one_array(_parse_json(source, "the inline array"), selection, "the inline array")
     if source == "-":
-        try:
-            return one_array(_parse_json(sys.stdin.read(), "standard input"), selection, "standard input")
-        except UnicodeDecodeError as cause:
-            raise FeaturesError(f"standard input must be JSON in UTF-8: {cause}") from cause
+        return one_array(_parse_json(_read_stdin(), "standard input"), selection, "standard input")
     path = Path(source)
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises for long names)
         several = os.path.isdir(path) or glob.has_magic(source)  # noqa: PTH112
@@ -90,7 +87,7 @@ def read_inputs(source: str) -> Any:
     if source.lstrip().startswith(("[", "{")):
         return _json_document(source, "the inline text")
     if source == "-":
-        return _json_document(sys.stdin.read(), "standard input")
+        return _json_document(_read_stdin(), "standard input")
     path = Path(source)
     if path.suffix.lower() not in (".npz", ".npy", ".json"):
         raise FeaturesError(
@@ -108,6 +105,13 @@ def read_inputs(source: str) -> Any:
         raise FeaturesError(
             f"inputs must be a readable {path.suffix} file, {source} is not: {numpy_reason(cause)}"
         ) from cause
+
+
+def _read_stdin() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as cause:
+        raise FeaturesError(f"standard input must be JSON in UTF-8: {cause}") from cause
 
 
 def _json_document(text: str, name: str) -> Any:
