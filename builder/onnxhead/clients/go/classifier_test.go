@@ -11,22 +11,6 @@ import (
 	"example.com/onnxhead"
 )
 
-const bundle = "bundle"
-
-func load(t testing.TB) *onnxhead.Classifier {
-	t.Helper()
-	classifier, err := onnxhead.Load(bundle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := classifier.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return classifier
-}
-
 // row returns a row, always the same, with a value of its own for every feature.
 func row(classifier *onnxhead.Classifier) []float32 {
 	row := make([]float32, classifier.Features())

@@ -13,22 +13,6 @@ import (
 	"example.com/onnxhead"
 )
 
-const bundle = "bundle"
-
-func load(t testing.TB) *onnxhead.Classifier {
-	t.Helper()
-	classifier, err := onnxhead.Load(bundle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := classifier.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return classifier
-}
-
 // sample returns inputs of zeros, false and the like, in the shapes of the first case.
 func sample(t testing.TB) map[string]onnxhead.Tensor {
 	t.Helper()
